@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def need():
+    """`need("fish")` is the path of that program. Without it the test is skipped; in CI it fails."""
+
+    def find(program: str) -> str:
+        path = shutil.which(program)
+        if path is None and os.environ.get("CI"):
+            pytest.fail(f"{program} is not installed, and CI skips nothing")
+        if path is None:
+            pytest.skip(f"{program} is not installed")
+        return path
+
+    return find
