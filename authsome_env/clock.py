@@ -32,3 +32,8 @@ def describe_duration(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size}{unit}"
     return f"{whole}s"
+
+
+def describe_time(when: float) -> str:
+    """A point of time in local time, as `2026-11-22 21:40`."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))

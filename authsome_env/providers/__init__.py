@@ -1,0 +1,1 @@
+"""Definitions of services as data: which variables they fill, how to log in, what is allowed in them."""

@@ -1,0 +1,94 @@
+"""From what the user named to one connection or field, or an error that says which names there are."""
+
+from __future__ import annotations
+
+from authsome_env.errors import (
+    AuthsomeError,
+    ConnectionNotFound,
+    CredentialUnusable,
+    NoDefault,
+    UsageError,
+    nearest,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authsome_env.model import Secret
+    from authsome_env.vault.store import Credential, Vault
+
+    from .workspace import Workspace
+
+
+def find_connection(workspace: Workspace, vault: Vault, provider: str, name: str | None) -> Credential:
+    """The named connection, or the provider's default.
+
+    Raises ProviderNotFound, ConnectionNotFound, NoDefault; VaultDamaged.
+    """
+    found = vault.find(provider, name) if name else vault.default(provider)
+    if found is not None:
+        return found
+    raise missing(workspace, vault, provider, name)
+
+
+def missing(workspace: Workspace, vault: Vault, provider: str, name: str | None) -> AuthsomeError:
+    """Why there is no such connection, with the names that there are."""
+    names = vault.names(provider)
+    if not names:
+        workspace.registry().load(provider)  # ProviderNotFound is the better answer where it is true
+        return ConnectionNotFound(
+            f"{provider} is not connected",
+            f"authsome login {provider}" + (f" -c {name}" if name else ""),
+        )
+    if name is None:
+        return NoDefault(
+            f"{provider} has no default connection; it has {', '.join(names)}",
+            f"authsome set-default {provider} {names[0]}",
+        )
+    return ConnectionNotFound(
+        f"{provider} has no connection {name}{nearest(name, names)}; it has {', '.join(names)}",
+        f"authsome login {provider} -c {name}",
+    )
+
+
+def check_usable(credential: Credential, now: float) -> None:
+    """Raises CredentialUnusable for an expired token or one that the provider refused."""
+    connection = credential.connection
+    status = connection.status(now)
+    if status in ("expired", "invalid"):
+        raise CredentialUnusable(
+            f"{connection.reference} is {status}",
+            f"authsome login {connection.provider} -c {connection.name}",
+        )
+
+
+def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -> Secret:
+    """One field of a credential: the named one, the access token, or the only one there is.
+
+    `known`: the fields that the provider's definition has, in its order.
+    Raises UsageError for an unknown name or a choice that must be made, CredentialUnusable for an empty one.
+    """
+    fields = credential.fields
+    reference = credential.connection.reference
+    if name is None:
+        if "access_token" in fields:
+            return fields["access_token"]
+        if len(known) > 1:
+            raise UsageError(
+                f"{reference} has several fields: {', '.join(known)}",
+                f"name one, as in {reference}#{known[0]}",
+            )
+        name = known[0] if known else next(iter(fields), "api_key")
+    if name in fields:
+        return fields[name]
+    if name in known:
+        raise CredentialUnusable(
+            f"{reference} was logged in without {name}",
+            f"authsome login {credential.connection.provider} -c {credential.connection.name} --force",
+        )
+    names = list(known or fields)
+    raise UsageError(
+        f"{reference} has no field {name}{nearest(name, names)}",
+        f"its fields: {', '.join(names)}",
+    )

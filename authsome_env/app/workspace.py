@@ -1,0 +1,76 @@
+"""What every use case stands on: the home, its configuration, the vault that is meant, the definitions."""
+
+from __future__ import annotations
+
+from authsome_env.errors import VaultNotFound
+from authsome_env.vault.config import read as read_config
+from authsome_env.vault.home import Home
+from authsome_env.vault.unlock import KeyAccess, open_vault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authsome_env.clock import Clock
+    from authsome_env.providers.registry import Registry
+    from authsome_env.vault.store import Vault
+    from authsome_env.vault.unlock import Ask
+
+
+class Workspace:
+    """One user's home as seen by one command. Nothing is made on disk before a login or `init`."""
+
+    __slots__ = ("access", "config", "environ", "home", "now", "vault_name")
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        now: Clock,
+        vault: str | None = None,
+        ask: Ask | None = None,
+        no_input: bool = False,
+    ) -> None:
+        self.environ = environ
+        self.now = now
+        self.home = Home(environ)
+        self.config = read_config(self.home.config)
+        self.vault_name = vault or environ.get("AUTHSOME_VAULT") or self.config.vault
+        self.access = KeyAccess(
+            self.home, environ, ask=ask, no_input=no_input, unlock_ttl=self.config.unlock_ttl
+        )
+
+    def open(self) -> Vault:
+        """The vault that is meant. Raises VaultNotFound and whatever keeps a vault from opening."""
+        return open_vault(self.vault_name, self.access)
+
+    def open_or_create(self) -> tuple[Vault, str | None]:
+        """The vault, made now if there is none; then also the key source that was chosen.
+
+        Only the vault named `default` is made by the way; another name may be a slip of the pen.
+        """
+        try:
+            return self.open(), None
+        except VaultNotFound:
+            if self.home.vault_names() or self.vault_name != "default":
+                raise
+        source = self.create(self.vault_name, self.config.key)
+        return self.open(), source
+
+    def create(self, name: str, source: str | None) -> str:
+        """Make a vault owned by this user; return its key source."""
+        import os
+        import pwd
+
+        from authsome_env.vault.manage import create_vault
+
+        try:
+            owner = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:  # a container's user need not have a name
+            owner = str(os.getuid())
+        return create_vault(name, self.access, source=source, owner=owner, now=self.now())
+
+    def registry(self) -> Registry:
+        from authsome_env.providers.registry import Registry
+
+        return Registry(self.home.providers)

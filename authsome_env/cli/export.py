@@ -1,0 +1,35 @@
+"""`authsome export`: one connection's variables, in the formats of `env`."""
+
+from __future__ import annotations
+
+from authsome_env.app.resolve import Selection
+from authsome_env.errors import AuthsomeError
+from authsome_env.model import Reference, check_connection_name, check_provider_name
+
+from . import arguments
+from .env import failed, find_variables, format_of, print_variables
+from .invocation import Invocation
+
+
+def export(
+    invocation: Invocation,
+    provider: arguments.Provider,
+    connection: arguments.Connection = None,
+    format: arguments.Format = None,  # noqa: A002 - the flag's name
+    prefix: arguments.Prefix = None,
+    quoted: arguments.Quoted = False,
+    to_artifact: arguments.ToArtifact = False,
+    show_secret: arguments.ShowSecret = False,
+) -> None:
+    """Example: authsome export aws -c prod --format dotenv"""
+    format_ = format_of(format, invocation)
+    try:
+        check_provider_name(provider)
+        if connection is not None:
+            check_connection_name(connection)
+        selection = Selection(named=[Reference(provider, connection)], everything=False, prefix=prefix or "")
+        resolution = find_variables(selection, format_, invocation, to_artifact=to_artifact)
+        print_variables(resolution, format_, invocation, quoted=quoted, show_secret=show_secret)
+    except AuthsomeError as error:
+        failed(format_, invocation, error.exit_code)
+        raise

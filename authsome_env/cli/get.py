@@ -1,0 +1,74 @@
+"""`authsome get`: what is known of one connection; one field alone for scripts."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from authsome_env.app.find import find_connection, pick_field
+from authsome_env.app.resolve import known_fields
+from authsome_env.model import check_connection_name
+
+from . import arguments
+from .describe import as_json, as_lines
+from .invocation import Invocation, printable
+from .setting import workspace_of
+
+_REDACTED = "***"
+
+
+def get(
+    invocation: Invocation,
+    provider: arguments.Provider,
+    connection: arguments.Connection = None,
+    field: Annotated[
+        str | None,
+        typer.Option("--field", metavar="F", help="print this alone: status, account, …, or a secret's name"),
+    ] = None,
+    show_secret: arguments.ShowSecret = False,
+) -> None:
+    """Secrets are shown as *** unless --show-secret asks for them.
+
+    Example: authsome get openai -c work --field status
+    """
+    if connection is not None:
+        check_connection_name(connection)
+    workspace = workspace_of(invocation)
+    now = invocation.now()
+    with workspace.open() as vault:
+        credential = find_connection(workspace, vault, provider, connection)
+        known = known_fields(workspace, vault, provider)
+    metadata = as_json(credential.connection, now)
+    if field is not None and field in metadata:
+        value = metadata[field]
+        invocation.data((json.dumps(value) if invocation.json else _plain(value)) + "\n")
+        return
+    if field is not None:
+        secret = pick_field(credential, field, [*known, *metadata])
+        if not show_secret:
+            invocation.say(f"{field} is hidden; --show-secret prints it")
+        text = secret.reveal_bytes() if show_secret else _REDACTED.encode()
+        if invocation.json:
+            text = json.dumps(text.decode("utf-8", "surrogateescape")).encode()
+        invocation.data(text + b"\n")
+        return
+    fields = {
+        name: secret.reveal() if show_secret else _REDACTED for name, secret in credential.fields.items()
+    }
+    if invocation.json:
+        invocation.data(json.dumps({**metadata, "fields": fields}) + "\n")
+        return
+    lines = [*as_lines(credential.connection, now), *fields.items()]
+    width = max(len(label) for label, _ in lines)
+    invocation.data("".join(f"{label:<{width}}  {printable(value)}\n" for label, value in lines))
+
+
+def _plain(value: object) -> str:
+    """A metadata value for a script: nothing for null, blanks between scopes."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(value) if isinstance(value, list) else printable(str(value))

@@ -1,0 +1,134 @@
+"""Where the process begins, and the only place that ends it.
+
+Exit codes: the error's own; for `run` 125, because all others belong to its command (env(1), timeout(1)),
+but 126 and 127 when that could not be started. This module imports nothing before `sys.path` is ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Mapping, Sequence
+
+    from authsome_env.errors import AuthsomeError
+
+    from .flags import HotOptions
+    from .invocation import Invocation
+    from .program import Row
+else:
+    import _signal as signal  # the same functions without the enums, whose import takes milliseconds
+
+_OWN_FAILURE = 125
+_COMMAND_NOT_STARTED = (126, 127)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: `sys.argv[1:]`); the exit code. May end the process by a signal."""
+    _drop_foreign_paths(sys.path, os.environ)
+    try:
+        from authsome_env.clock import system
+        from authsome_env.supervise.inherited import hold_stdio
+
+        from .invocation import Invocation
+
+        invocation = Invocation(
+            environ=os.environ,
+            now=system,
+            random=os.urandom,
+            stdin=None if sys.stdin is None else 0,  # None: it was closed when the process began
+            stdout=None if sys.stdout is None else 1,
+            stderr=None if sys.stderr is None else 2,
+        )
+        hold_stdio()
+        return perform(list(sys.argv[1:] if argv is None else argv), invocation)
+    except KeyboardInterrupt:
+        return _die_by(signal.SIGINT)
+
+
+def perform(arguments: list[str], invocation: Invocation, commands: tuple[Row, ...] | None = None) -> int:
+    """As `main`, but all outside the process comes by `invocation`; `commands`: other than the real ones.
+
+    Lets KeyboardInterrupt out, except from `login`.
+    """
+    from authsome_env.errors import AuthsomeError, LoginCancelled
+
+    from . import light
+    from .flags import HOT
+    from .invocation import OutputClosed
+
+    reading = light.parse(arguments)
+    seen = reading or light.glance(arguments)
+    verb = seen.verb
+    if verb in HOT and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs to be undone, so ^C just ends it
+    try:
+        invocation.apply(seen.globals)
+        if reading:
+            return carry(reading.options, invocation)
+        from .program import perform as perform_by_typer
+
+        return perform_by_typer(arguments, invocation, carry, commands)
+    except OutputClosed:
+        return _die_by(signal.SIGPIPE)
+    except AuthsomeError as error:
+        return _failed(error, verb, invocation)
+    except KeyboardInterrupt:
+        if verb != "login":
+            raise
+        return _failed(LoginCancelled("login was cancelled; nothing was saved"), verb, invocation)
+    except Exception as error:  # noqa: BLE001 - a traceback would show values
+        from .report import report_unexpected
+
+        report_unexpected(error, invocation)
+        return _OWN_FAILURE if verb == "run" else 1
+
+
+def carry(options: HotOptions, invocation: Invocation) -> int:
+    """Carry out `run` or `env`, whichever parser read it."""
+    from .flags import RunOptions
+
+    if isinstance(options, RunOptions):
+        from .run import run
+
+        return run(options, invocation)
+    from .env import env
+
+    return env(options, invocation)
+
+
+def _failed(error: AuthsomeError, verb: str, invocation: Invocation) -> int:
+    from .report import report
+
+    report(error, invocation)
+    if verb == "run" and error.exit_code not in _COMMAND_NOT_STARTED:
+        return _OWN_FAILURE
+    return error.exit_code
+
+
+def _die_by(number: int) -> int:
+    """End as the signal would have ended us, so that the caller can tell; 128+n if it is blocked."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _drop_foreign_paths(path: list[str], environ: Mapping[str, str]) -> None:
+    """Take out of `path` (sys.path) what the caller's folder and environment put there.
+
+    A module there would be loaded into the process that holds the keys. What Python loaded before us (a
+    sitecustomize) is out of reach. Kept are the folders that Python has by itself, and this package's.
+    """
+    site = sys.modules.get("site")
+    library = os.path.dirname(os.path.abspath(os.__file__))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    kept = {package, library, os.path.join(library, "lib-dynload"), *(site.getsitepackages() if site else ())}
+    if path and not sys.flags.safe_path and path[0] not in kept:
+        del path[0]  # the script's folder, or with -m and -c the current one
+    if listed := environ.get("PYTHONPATH"):
+        named = listed.split(os.pathsep)
+        foreign = {*named, *(os.path.abspath(entry) for entry in named)} - kept
+        path[:] = [entry for entry in path if entry not in foreign]

@@ -1,0 +1,133 @@
+"""`authsome provider`: the definitions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from authsome_env.errors import InvalidDefinition, UsageError
+
+from . import arguments
+from .invocation import Invocation, printable
+from .setting import workspace_of
+from .table import table
+
+if TYPE_CHECKING:
+    from authsome_env.providers.schema import Definition
+
+
+def list_providers(invocation: Invocation) -> None:
+    """Example: authsome provider list"""
+    registry = workspace_of(invocation).registry()
+    listed: list[dict[str, Any]] = []
+    for name in registry.names():
+        origin = "registered" if registry.is_registered(name) else "bundled"
+        try:
+            definition = registry.load(name)
+        except InvalidDefinition as error:
+            listed.append({"name": name, "origin": origin, "error": error.message})
+            continue
+        listed.append(
+            {
+                "name": name,
+                "display_name": definition.display_name,
+                "auth_type": definition.auth_type,
+                "flows": list(definition.flows),
+                "variables": list(definition.env),
+                "origin": origin,
+            }
+        )
+    if invocation.json:
+        invocation.data(json.dumps({"providers": listed}) + "\n")
+        return
+    rows = [
+        [each["name"], "-", "-", f"broken: {each['error']}"]
+        if "error" in each
+        else [each["name"], each["display_name"], each["auth_type"], ", ".join(each["variables"])]
+        for each in listed
+    ]
+    heads = ("NAME", "SERVICE", "TYPE", "VARIABLES")
+    invocation.data(table(heads, rows, invocation))
+
+
+def show(invocation: Invocation, provider: arguments.Provider) -> None:
+    """Example: authsome provider show aws"""
+    registry = workspace_of(invocation).registry()
+    definition = registry.load(provider)
+    if invocation.json:
+        described = definition_as_json(definition, bundled=not registry.is_registered(provider))
+        invocation.data(json.dumps(described) + "\n")
+        return
+    lines = definition_lines(definition)
+    lines.append(("log in", f"authsome login {provider}"))
+    width = max(len(label) for label, _ in lines)
+    invocation.data("".join(f"{label:<{width}}  {printable(value)}\n" for label, value in lines))
+
+
+def add(
+    invocation: Invocation,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a definition in JSON")],
+    replace: Annotated[bool, typer.Option("--replace", help="also in the place of one that exists")] = False,
+) -> None:
+    """Example: authsome provider add ./internal-api.json"""
+    try:
+        with open(file, "rb") as source:
+            raw = source.read()
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {file}: {(error.strerror or 'error').lower()}", "give the path of a definition"
+        ) from None
+    definition = workspace_of(invocation).registry().add(raw, file, replace=replace)
+    for key in definition.unknown_keys:
+        invocation.warn(f"{key} is unknown and has no effect")
+    if invocation.json:
+        invocation.data(
+            json.dumps({"name": definition.name, "unknown_keys": list(definition.unknown_keys)}) + "\n"
+        )
+    invocation.say(f"registered {definition.name}; authsome login {definition.name}")
+
+
+def remove(invocation: Invocation, provider: arguments.Provider) -> None:
+    """Its connections stay, but fill no variables until a definition is back.
+
+    Example: authsome provider remove internal-api
+    """
+    registry = workspace_of(invocation).registry()
+    registry.remove(provider)
+    back = registry.is_bundled(provider)
+    if invocation.json:
+        invocation.data(json.dumps({"name": provider, "bundled_is_back": back}) + "\n")
+    invocation.say(f"removed {provider}{'; the bundled definition is back' if back else ''}")
+
+
+def test(invocation: Invocation, provider: arguments.Provider) -> None:
+    """Example: authsome provider test internal-api"""
+    definition = workspace_of(invocation).registry().load(provider)
+    if invocation.json:
+        result = {"name": provider, "ok": True, "unknown_keys": list(definition.unknown_keys)}
+        invocation.data(json.dumps(result) + "\n")
+        return
+    for key in definition.unknown_keys:
+        invocation.warn(f"{key} is unknown and has no effect")
+    invocation.data(f"{provider}: ok, fills {', '.join(definition.env) or 'no variable'}\n")
+
+
+def definition_as_json(definition: Definition, *, bundled: bool) -> dict[str, Any]:
+    return {**dataclasses.asdict(definition), "bundled": bundled}
+
+
+def definition_lines(definition: Definition) -> list[tuple[str, str]]:
+    fields = [f"{field.label}{' (optional)' if field.optional else ''}" for field in definition.fields]
+    lines = [
+        ("provider", f"{definition.name} ({definition.display_name})"),
+        ("type", definition.auth_type),
+        ("flows", ", ".join(definition.flows)),
+        ("documentation", definition.docs),
+        ("API host", definition.api_url),
+        ("fields", ", ".join(fields) if definition.auth_type == "api_key" else None),
+        *((f"fills {name}", template) for name, template in definition.env.items()),
+    ]
+    return [(label, value) for label, value in lines if value]

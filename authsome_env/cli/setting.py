@@ -1,0 +1,54 @@
+"""From an invocation to the workspace that it means, with a way to ask at its terminal."""
+
+from __future__ import annotations
+
+import os
+
+from authsome_env.app.workspace import Workspace
+from authsome_env.errors import LoginCancelled
+from authsome_env.model import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .invocation import Invocation
+
+
+def workspace_of(invocation: Invocation) -> Workspace:
+    """Raises UsageError for a configuration file that cannot be understood."""
+    return Workspace(
+        invocation.environ,
+        now=invocation.now,
+        vault=invocation.vault,
+        ask=ask_secret if has_terminal(invocation) else None,
+        no_input=invocation.no_input,
+    )
+
+
+def has_terminal(invocation: Invocation) -> bool:
+    """Whether somebody can be asked. stdin and stdout may be pipes: asking is done at /dev/tty."""
+    if invocation.no_input:
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def ask_secret(prompt: str) -> Secret:
+    """What is typed at the terminal, unseen. Raises LoginCancelled at ^C or the end of input."""
+    import getpass
+
+    try:
+        return Secret(getpass.getpass(prompt))
+    except (EOFError, KeyboardInterrupt):
+        raise LoginCancelled("cancelled; nothing was saved") from None
+
+
+def warn_of_key_file(source: str, invocation: Invocation) -> None:
+    """The one plaintext secret that we put on a disk is named when it is made."""
+    if source == "file":
+        invocation.warn(
+            "the master key is in a 0600 file beside the vault: whoever copies both can read it;"
+            " `authsome vault rekey --key passphrase` (or keyring) changes that"
+        )

@@ -1,0 +1,26 @@
+"""`authsome token`: one bare secret on stdout, for key helpers and scripts."""
+
+from __future__ import annotations
+
+from authsome_env.app.find import check_usable, find_connection, pick_field
+from authsome_env.app.resolve import known_fields
+from authsome_env.model import Reference
+
+from . import arguments
+from .invocation import Invocation
+from .setting import workspace_of
+
+
+def token(invocation: Invocation, reference: arguments.Reference) -> None:
+    """The access token, or the API key's only field; name a field with #field.
+
+    Example: OPENAI_API_KEY="$(authsome token openai:work)" python agent.py
+    """
+    wanted = Reference.parse(reference)
+    workspace = workspace_of(invocation)
+    with workspace.open() as vault:
+        credential = find_connection(workspace, vault, wanted.provider, wanted.connection)
+        check_usable(credential, invocation.now())
+        known = known_fields(workspace, vault, wanted.provider)
+        secret = pick_field(credential, wanted.field, known)
+    invocation.data(secret.reveal_bytes() + b"\n")

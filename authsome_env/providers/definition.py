@@ -1,0 +1,233 @@
+"""From the bytes of a definition to a checked `Definition`; every mistake is told by field and line."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from authsome_env.errors import InvalidDefinition, UsageError
+from authsome_env.model import check_provider_name
+
+from . import source
+from .environment import quick_definition
+from .oauth_section import read_account, read_client, read_oauth
+from .older import upgrade
+from .position import line_of
+from .problem import Problem
+from .reader import Node
+from .schema import FLOWS, ApiKey, Client, Definition, Field, OAuth
+
+if TYPE_CHECKING:
+    from .environment import QuickDefinition
+    from .problem import Path
+
+__all__ = ["Definition", "Field", "parse"]
+
+MAX_DEPTH = 16
+MAX_PATTERN = 512
+"""Characters of a regular expression; a key's form needs no more."""
+
+# What `quick_definition` has read and checked already.
+_DONE = ("schema_version", "name", "auth_type", "env", "export", "variable_exceptions")
+
+
+def parse(raw: bytes, origin: str, *, bundled: bool = False) -> Definition:
+    """`origin` is what messages call the file. `bundled`: variable_exceptions are allowed.
+
+    Raises InvalidDefinition, which names the field that is wrong, its line, and what is allowed.
+    """
+    text = source.decode(raw, origin)
+    document = _load(text, origin)
+    try:
+        _check_values(document, ())
+        quick = quick_definition(document, bundled=bundled)
+        newer, ignored = upgrade(document)
+        return _definition(Node(newer, ()), quick, ignored)
+    except Problem as problem:
+        raise problem.located(origin, line_of(text, problem.path)) from None
+
+
+def _load(text: str, origin: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        what = error.msg[:1].lower() + error.msg[1:]
+        raise InvalidDefinition(
+            f"{origin}, line {error.lineno}: is not JSON: {what}", "correct that line; comments are not JSON"
+        ) from None
+    except Problem as problem:
+        raise problem.located(origin) from None
+    except RecursionError:
+        raise Problem((), "is nested too deeply", "a definition needs no more than four levels").located(
+            origin
+        ) from None
+    except ValueError:
+        raise Problem((), "holds a number with too many digits", "").located(origin) from None
+    if not isinstance(document, dict):
+        raise Problem((), "is not a JSON object", "write {…}").located(origin)
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:  # which of them counts differs between readers of JSON
+            raise Problem((), f"the key {key[:64]!a} is there twice", "leave one of them")
+        values[key] = value
+    return values
+
+
+def _constant(name: str) -> NoReturn:
+    raise Problem((), f"is not JSON: {name} is no JSON number", "leave it out")
+
+
+def _check_values(value: Any, path: Path) -> None:
+    """No half of a surrogate pair, which no UTF-8 can hold, and no depth without end."""
+    if len(path) > MAX_DEPTH:
+        raise Problem(path[:1], "is nested too deeply", "a definition needs no more than four levels")
+    if isinstance(value, str):
+        _check_unicode(value, path)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            _check_unicode(key, path)
+            _check_values(entry, (*path, key))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            _check_values(entry, (*path, index))
+
+
+def _check_unicode(text: str, path: Path) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Problem(path, "holds half of a surrogate pair", "write the character itself, or both halves")
+
+
+def _definition(node: Node, quick: QuickDefinition, ignored: tuple[str, ...]) -> Definition:
+    for key in _DONE:
+        node.take(key)
+    try:
+        check_provider_name(quick.name)
+    except UsageError as error:
+        raise Problem(("name",), error.message, error.hint) from None
+    display_name = node.filled("display_name") or quick.name
+    flow, flows = _flows(node, quick.auth_type)
+    oauth: OAuth | None = None
+    api_key: ApiKey | None = None
+    client = Client()
+    unknown = [*quick.ignored, *ignored]
+    if quick.auth_type == "oauth2":
+        oauth, more = read_oauth(node.object("oauth"), flows)
+        client_node = node.object("client")
+        client = read_client(client_node)
+        unknown += [*more, *client_node.rest()]
+        fields = tuple(Field(name, name.replace("_", " ")) for name in quick.fields)
+    else:
+        key_node = node.object("api_key")
+        api_key = _api_key(key_node)
+        fields, more = _fields(node, api_key, display_name)
+        unknown += [*key_node.rest(), *more]
+    account = None
+    account_node = node.object("account")
+    if account_node.left:
+        account = read_account(account_node, quick.base_url, has_token_answer=oauth is not None)
+        unknown += account_node.rest()
+    hosts = node.texts("git_hosts")
+    for index, host in enumerate(hosts):
+        node.check_host(("git_hosts", index), host)
+    return Definition(
+        name=quick.name,
+        display_name=display_name,
+        docs=node.url("docs"),
+        auth_type=quick.auth_type,
+        flow=flow,
+        flows=flows,
+        oauth=oauth,
+        client=client,
+        api_key=api_key,
+        fields=fields,
+        env=quick.env,
+        account=account,
+        git_hosts=hosts,
+        api_url=node.host("api_url"),
+        unknown_keys=tuple(dict.fromkeys([*unknown, *node.rest()])),
+    )
+
+
+def _flows(node: Node, auth_type: str) -> tuple[str, tuple[str, ...]]:
+    """The default flow and all that work, the default among them."""
+    allowed = ("api_key",) if auth_type == "api_key" else FLOWS
+    flow = node.choice("flow", allowed, "")
+    flows = node.texts("flows")
+    for index, entry in enumerate(flows):
+        if entry not in allowed:
+            raise Problem(
+                ("flows", index),
+                f"{entry[:40]!a} is no flow of {auth_type}",
+                f"write one of: {', '.join(allowed)}",
+            )
+    if auth_type == "api_key":
+        return "api_key", ("api_key",)
+    flow = flow or (flows[0] if flows else "")
+    if not flow:
+        raise node.problem("flow", "is missing", f"write one of: {', '.join(allowed)}")
+    if flows and flow not in flows:
+        raise node.problem("flow", f"{flow} is not among the flows", f"write one of: {', '.join(flows)}")
+    return flow, flows or (flow,)
+
+
+def _api_key(node: Node) -> ApiKey:
+    usual = ApiKey()
+    name = node.filled("header_name") or usual.header_name
+    if not all(character.isascii() and (character.isalnum() or character in "-_") for character in name):
+        raise node.problem("header_name", "is not the name of a header", "write for example X-Api-Key")
+    prefix = node.text("header_prefix")
+    prefix = usual.header_prefix if prefix is None else prefix
+    pattern = _pattern(node, "key_pattern")
+    return ApiKey(name, prefix, node.text("env_var"), pattern, node.filled("key_pattern_hint"))
+
+
+def _fields(node: Node, api_key: ApiKey, display_name: str) -> tuple[tuple[Field, ...], list[str]]:
+    entries = node.take("fields")
+    if entries is None:
+        label = f"{display_name} API key"
+        return (Field("api_key", label, True, api_key.key_pattern, api_key.key_pattern_hint),), []
+    if api_key.key_pattern is not None:
+        raise Problem(
+            ("api_key", "key_pattern"), "is for providers with one field", "write it as pattern of that field"
+        )
+    fields: list[Field] = []
+    unknown: list[str] = []
+    for index, entry in enumerate(entries):
+        field_node = Node(entry, ("fields", index))
+        name = str(field_node.take("name"))
+        label = field_node.filled("label") or name.replace("_", " ")
+        fields.append(
+            Field(
+                name=name,
+                label=label,
+                secret=field_node.flag("secret", default=True),
+                pattern=_pattern(field_node, "pattern"),
+                pattern_hint=field_node.filled("pattern_hint"),
+                optional=field_node.flag("optional", default=False),
+            )
+        )
+        unknown += field_node.rest()
+    if all(field.optional for field in fields):
+        raise Problem(("fields",), "are all optional", "at least one must be asked for")
+    return tuple(fields), unknown
+
+
+def _pattern(node: Node, key: str) -> str | None:
+    pattern = node.filled(key)
+    if pattern is None:
+        return None
+    if len(pattern) > MAX_PATTERN:
+        raise node.problem(key, f"is longer than {MAX_PATTERN} characters", "write a simpler pattern")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the pattern may mean in later Pythons is no fault of it
+            re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        raise node.problem(key, "is not a regular expression", "write it as Python's re takes it") from None
+    return pattern

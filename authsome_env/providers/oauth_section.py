@@ -1,0 +1,198 @@
+"""The sections `oauth`, `client` and `account` of a definition: checked and typed. See `schema`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from authsome_env.errors import NotAllowed, UsageError
+
+from .environment import mapping
+from .names import check_variable
+from .problem import Problem
+from .schema import AUTH_METHODS, REVOCABLE, REVOCATION_AUTH, Account, Answer, Client, OAuth, Revocation
+
+if TYPE_CHECKING:
+    from .reader import Node
+
+# What a flow asks; without an issuer, which would tell them, these must be given.
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "pkce": ("authorization_url", "token_url"),
+    "device_code": ("device_authorization_url", "token_url"),
+    "dcr_pkce": ("registration_endpoint", "authorization_url", "token_url"),
+    "client_credentials": ("token_url",),
+    "jwt_bearer": ("token_url",),
+    "token_exchange": ("token_url",),
+}
+
+# Parameters that the flow itself sets: another value would undo PKCE or `state`, or take over the client.
+_OURS = {
+    "authorization_params": frozenset(
+        {"response_type", "client_id", "redirect_uri", "scope", "state", "nonce"}
+        | {"code_challenge", "code_challenge_method", "response_mode", "request", "request_uri"}
+    ),
+    "token_params": frozenset(
+        {"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "code"}
+        | {"redirect_uri", "code_verifier", "refresh_token", "device_code", "assertion"}
+        | {"subject_token", "actor_token"}
+    ),
+}
+
+
+def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
+    """The section, and the paths of its unknown keys. Raises Problem."""
+    base_url = node.url("base_url")
+    if base_url is not None and "?" in base_url:
+        raise node.problem("base_url", "has a query", "write it like https://github.com")
+    issuer = node.url("issuer", base_url)
+    urls = {
+        key: node.url(key, base_url)
+        for key in (
+            "authorization_url",
+            "token_url",
+            "device_authorization_url",
+            "revocation_url",
+            "registration_endpoint",
+        )
+    }
+    _check_needs(node, flows, issuer, urls)
+    separator = node.text("scope_separator")
+    answer_node = node.object("answer")
+    revocation, unknown = _revocation(node, base_url, urls["revocation_url"], issuer)
+    section = OAuth(
+        issuer=issuer,
+        base_url=base_url,
+        **urls,
+        scopes=node.texts("scopes"),
+        scope_separator=" " if separator is None else separator,
+        authorization_params=_params(node, "authorization_params"),
+        token_params=_params(node, "token_params"),
+        token_request=node.choice("token_request", ("form", "json"), "form"),
+        token_endpoint_auth_method=node.choice(
+            "token_endpoint_auth_method", AUTH_METHODS, "client_secret_basic"
+        ),
+        redirect_uri=node.url("redirect_uri", loopback_name=True),
+        pkce=node.flag("pkce", default=True),
+        revocation=revocation,
+        answer=_answer(answer_node),
+    )
+    if not section.scope_separator or len(section.scope_separator) > 2:
+        raise node.problem("scope_separator", "is not one or two characters", 'usual are " " and ","')
+    for index, scope in enumerate(section.scopes):
+        if section.scope_separator in scope:
+            raise Problem(
+                (*node.path, "scopes", index), "holds the separator", "write each scope as its own text"
+            )
+    proves_nothing = section.token_endpoint_auth_method == "none"  # noqa: S105 - a way to authenticate
+    if "client_credentials" in flows and proves_nothing:
+        raise node.problem(
+            "token_endpoint_auth_method",
+            "is none, but client_credentials needs a client that can prove itself (RFC 6749 section 4.4)",
+            "use client_secret_basic, client_secret_post or private_key_jwt",
+        )
+    return section, [*node.rest(), *answer_node.rest(), *unknown]
+
+
+def read_client(node: Node) -> Client:
+    """Raises Problem."""
+    if node.take("client_secret") is not None:
+        raise node.problem(
+            "client_secret", "is never part of a definition", "keep it by `authsome client set PROVIDER`"
+        )
+    client_id = node.filled("client_id")
+    return Client(client_id, _readable(node, "client_id_env"), _readable(node, "client_secret_env"))
+
+
+def read_account(node: Node, base_url: str | None, *, has_token_answer: bool) -> Account:
+    """Raises Problem."""
+    url = node.url("url", base_url)
+    if url is None and not has_token_answer:
+        raise node.problem("url", "is missing", "only OAuth has a token answer that could say whose it is")
+    method = node.choice("method", ("GET", "POST"), "GET")
+    value = node.take("body")
+    body = None if value is None else mapping(value, (*node.path, "body"))
+    if body is not None and method == "GET":
+        raise node.problem("body", "is for POST only", 'write "method": "POST"')
+    pointers = {key: node.pointer(key) for key in ("id", "label")}
+    account_id = pointers["id"] or pointers["label"]
+    if account_id is None:
+        raise node.problem("id", "is missing", "point into the answer, as in /id")
+    return Account(url, method, body, account_id, pointers["label"] or account_id)
+
+
+def _check_needs(node: Node, flows: tuple[str, ...], issuer: str | None, urls: dict[str, str | None]) -> None:
+    for flow in flows:
+        for key in _NEEDS[flow]:
+            if issuer is None and urls[key] is None:
+                raise node.problem(key, f"is missing, and the flow {flow} needs it", "give it or the issuer")
+
+
+def _params(node: Node, key: str) -> dict[str, str]:
+    params = node.map(key)
+    for name in params:
+        if name in _OURS[key]:
+            raise Problem(
+                (*node.path, key, name),
+                "is set by the flow itself",
+                f"these cannot be given: {', '.join(sorted(_OURS[key]))}",
+            )
+    return params
+
+
+def _readable(node: Node, key: str) -> str | None:
+    """A variable to read: a definition must not name our own keys, say, for its server to receive."""
+    name = node.text(key)
+    if name is not None:
+        try:
+            check_variable(name)
+        except (NotAllowed, UsageError) as error:
+            raise node.problem(key, error.message, "name a variable such as GITHUB_CLIENT_ID") from None
+    return name
+
+
+def _answer(node: Node) -> Answer:
+    usual = Answer()
+    names = ("access_token", "refresh_token", "expires_in", "scope", "error", "error_description")
+    pointers = {name: node.pointer(name) or getattr(usual, name) for name in names}
+    fields_node = node.object("fields")
+    fields = {name: fields_node.pointer(name) or "" for name in fields_node.left}
+    for name, pointer in fields.items():
+        if not pointer:
+            raise fields_node.problem(name, "is not a JSON pointer", "begin it with /, as in /team/id")
+    return Answer(**pointers, ok=node.pointer("ok"), fields=fields)
+
+
+def _revocation(
+    node: Node, base_url: str | None, revocation_url: str | None, issuer: str | None
+) -> tuple[Revocation | Literal["rfc7009"] | None, list[str]]:
+    value: Any = node.take("revocation")
+    if isinstance(value, dict):
+        return _own_way(node.inside("revocation", value), base_url, revocation_url)
+    if value not in (None, "rfc7009", "none"):
+        raise node.problem("revocation", "is unknown", 'write "rfc7009", "none", or an object')
+    reachable = revocation_url is not None or issuer is not None
+    return ("rfc7009" if reachable and value != "none" else None), []
+
+
+def _own_way(node: Node, base_url: str | None, revocation_url: str | None) -> tuple[Revocation, list[str]]:
+    url = node.url("url", base_url, placeholders=("client_id",)) or revocation_url
+    if url is None:
+        raise node.problem("url", "is missing", "give it or oauth.revocation_url")
+    tokens = node.texts("tokens") or REVOCABLE
+    for index, token in enumerate(tokens):
+        if token not in REVOCABLE:
+            raise Problem(
+                (*node.path, "tokens", index), "is unknown", f"write one of: {', '.join(REVOCABLE)}"
+            )
+    auth = node.choice("auth", REVOCATION_AUTH, "client_basic")
+    body = node.map("body")
+    if auth != "bearer" and not any("{token}" in text for text in body.values()):
+        raise node.problem("body", "does not hold {token}", 'write {"token": "{token}"}, or "auth": "bearer"')
+    way = Revocation(
+        url=url,
+        method=node.choice("method", ("POST", "DELETE"), "POST"),
+        auth=auth,
+        body_format=node.choice("body_format", ("form", "json"), "form"),
+        body=body,
+        tokens=tokens,
+    )
+    return way, node.rest()

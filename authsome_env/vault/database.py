@@ -1,0 +1,174 @@
+"""SQLite as the vault uses it: opened without creating, durable commits, its errors turned into ours."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+
+from authsome_env.errors import StorageError, VaultDamaged, VaultFormat, VaultNotFound
+
+from .format import APPLICATION_ID, VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Any
+
+# A writer holds the lock for one commit; fifty of them in a row on a slow disk stay far below this.
+BUSY_TIMEOUT_S = 60.0
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY_CODE = 0xFF  # the low byte of an extended result code
+
+
+class Database:
+    """One open vault file. Every method raises VaultDamaged or StorageError for what SQLite reports."""
+
+    __slots__ = ("_db", "path", "writable")
+
+    def __init__(self, path: str) -> None:
+        """Open an existing vault. Raises VaultNotFound, VaultDamaged, VaultFormat, StorageError."""
+        self.path = path
+        try:
+            with open(path, "rb"):
+                pass
+        except FileNotFoundError:
+            raise VaultNotFound(f"there is no vault {path}") from None
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {path}: {(error.strerror or 'error').lower()}",
+                "check who owns it: it should be yours, mode 0600",
+            ) from None
+        self.writable = _writable(path)
+        # WAL needs its index file, which a read-only file system cannot hold.
+        self._db = _connect(path, "mode=rw" if self.writable else "mode=ro&immutable=1")
+        try:
+            application, version = self.row(
+                "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
+            )
+            if application != APPLICATION_ID:
+                raise _damaged(path)
+            if version != VERSION:
+                raise VaultFormat(
+                    f"{path} has format version {version}, and this program knows version {VERSION}",
+                    "upgrade authsome: pip install --upgrade authsome-env",
+                )
+        except BaseException:
+            self._db.close()
+            raise
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from None
+        except UnicodeDecodeError:  # SQLite's message quotes a schema that was altered
+            raise _damaged(self.path) from None
+
+    def row(self, query: str, values: Sequence[Any] = ()) -> Any:
+        """The first row, or None."""
+        found = self.rows(query, values)
+        return found[0] if found else None
+
+    def transaction(self) -> Transaction:
+        return Transaction(self)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """For SQLite's own functions (JSON); never for the vault's tables."""
+        return self._db
+
+
+class Transaction:
+    """One durable change: all of it at the end of the `with` block, or nothing."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        if not self._database.writable:
+            raise StorageError(
+                f"{self._database.path} cannot be changed: read-only",
+                "make the vault's folder writable, or set AUTHSOME_HOME to another folder",
+            )
+        for statement in (*_DURABLE, "BEGIN IMMEDIATE"):
+            self._database.rows(statement)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            try:
+                self._database.rows("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+        else:
+            self._rollback()
+
+    def _rollback(self) -> None:
+        if self._database.raw.in_transaction:  # some errors (full disk) have rolled back already
+            self._database.rows("ROLLBACK")
+
+
+# FULL: the log is synced at each commit. fullfsync is macOS's real fsync, and does nothing elsewhere.
+_DURABLE = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = ON",
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA secure_delete = ON",
+)
+
+
+def create(path: str, script: str) -> sqlite3.Connection:
+    """A new database in the empty file `path` (made 0600 by the caller), with `script` run in it."""
+    db = _connect(path, "mode=rw")
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        for statement in _DURABLE:
+            db.execute(statement)
+        db.executescript(script)
+    except sqlite3.Error as error:
+        db.close()
+        raise translate(error, path) from None
+    return db
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    db = sqlite3.connect(f"file:{escaped}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    # A damaged text column must reach the check of its seal, not end in a decoding error.
+    db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    return db
+
+
+def _writable(path: str) -> bool:
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK)
+
+
+def _damaged(path: str) -> VaultDamaged:
+    return VaultDamaged(
+        f"{path} is damaged or is not a vault",
+        "put back a copy of it, or move it away and log in again",
+    )
+
+
+def translate(error: sqlite3.Error, path: str) -> StorageError | VaultDamaged:
+    """SQLite's error as ours: damage, or a place that cannot be written."""
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if code in _DAMAGED or (not isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_ERROR):
+        return _damaged(path)
+    if code == sqlite3.SQLITE_ERROR:  # "no such table" and its like: the schema is not ours
+        return _damaged(path)
+    reason = os.strerror(errno.ENOSPC) if code == sqlite3.SQLITE_FULL else str(error)
+    return StorageError(
+        f"cannot use {path}: {reason.lower()}; nothing was changed",
+        "make that place writable and free some space, or set AUTHSOME_HOME to another folder",
+    )

@@ -1,0 +1,127 @@
+"""Imports go to lower layers only, there are no cycles, and `run` and `env` start light."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import authsome_env
+
+PACKAGE = pathlib.Path(authsome_env.__file__).parent
+LAUNCHER = PACKAGE.parent / "shims" / "bin" / "authsome"
+
+LAYERS = ("deliver", "providers", "vault", "oauth", "supervise", "app", "cli")
+"""From low to high. Below them lie the single modules of values; the Python API is beside `cli`."""
+VALUES = ("errors", "model", "clock", "durable")
+API = len(LAYERS) - 1
+
+HEAVY = {
+    *("typing", "re", "enum", "json", "dataclasses", "functools", "pathlib", "subprocess", "logging"),
+    *(
+        "argparse",
+        "tomllib",
+        "ctypes",
+        "base64",
+        "hashlib",
+        "keyring",
+        "psutil",
+        "typer",
+        "authlib",
+        "httpx2",
+    ),
+}
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
+
+
+def rank(module):
+    _, _, inside = module.partition(".")
+    first = inside.partition(".")[0]
+    if first in LAYERS:
+        return LAYERS.index(first)
+    if first == "__main__":
+        return len(LAYERS)
+    return -1 if first in VALUES else API
+
+
+def nodes(tree, *, in_functions):
+    for node in ast.iter_child_nodes(tree):
+        yield node
+        if in_functions or not isinstance(node, ast.FunctionDef):
+            yield from nodes(node, in_functions=in_functions)
+
+
+def imports(module, *, in_functions=True):
+    """All of ours that `module` imports: for type checking too."""
+    path = MODULES[module]
+    found = set()
+    for node in nodes(ast.parse(path.read_bytes()), in_functions=in_functions):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            up = node.level - (path.name == "__init__.py")
+            base = ".".join([*(parts[: len(parts) - up] if node.level else []), *filter(None, [node.module])])
+            # `from package import name` may mean a module or something in it
+            found |= {f"{base}.{a.name}" if f"{base}.{a.name}" in MODULES else base for a in node.names}
+    return {name for name in found if name in MODULES}
+
+
+def test_the_modules_are_found():
+    assert {"authsome_env.cli.main", "authsome_env.model"} <= set(MODULES)
+    assert "authsome_env.cli.flags" in imports("authsome_env.cli.light")
+    assert "authsome_env.errors" in imports("authsome_env.cli.invocation")
+    assert {
+        name.split(".")[1] for name, path in MODULES.items() if path.name == "__init__.py" and "." in name
+    } <= {*LAYERS}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_to_lower_layers_only(module):
+    layer = module.split(".")[1:2]
+    wrong = [
+        name
+        for name in imports(module)
+        if name != "authsome_env" and name.split(".")[1:2] != layer and rank(name) >= max(rank(module), 0)
+    ]
+    assert wrong == []
+
+
+def test_no_module_needs_itself_by_way_of_others_to_be_loaded():
+    graph = {module: imports(module, in_functions=False) - {"authsome_env"} for module in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def loaded_by(*arguments, home, script=LAUNCHER):
+    """What Python imports for a script until its end, or until it becomes another program."""
+    environ = {"AUTHSOME_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", script, *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stderr.splitlines()
+    told = [line for line in lines if not line.startswith("import time:")]
+    assert (done.returncode, told) == (0, []), done.stderr
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize("line", [("run", "--none", "--", "true"), ("env", "--none", "--format", "bash")])
+def test_run_and_env_load_nothing_heavy(tmp_path, line):
+    bare = tmp_path / "bare.py"
+    bare.write_text("import sqlite3")  # its C part brings functools along
+    ours = loaded_by(*line, home=tmp_path) - loaded_by(home=tmp_path, script=bare)
+    assert "authsome_env.cli.light" in ours
+    assert ours & HEAVY == set()
+    assert {name.partition(".")[0] for name in ours} & HEAVY == set()
