@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -21,3 +23,13 @@ def need():
         return path
 
     return find
+
+
+@pytest.fixture
+def run_python():
+    """`run_python(code)` is what that program prints; it must end well."""
+
+    def run(code: str) -> str:
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    return run

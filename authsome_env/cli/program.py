@@ -101,6 +101,8 @@ COMMANDS = (
     Row("demo", "take a tour that needs no account", _in("demo"), panel=_SET_UP),
 )
 
+_ABOUT = "Log in once per account; hand programs short-lived credentials as environment variables."
+
 _DETAILS = {
     "run": "Without -p: the default connection of every connected provider. Flags stand before CMD; what "
     "follows it belongs to it. The exit code is CMD's own; 125 if authsome failed before CMD started, 126 "
@@ -174,7 +176,7 @@ class Group(Page, TyperGroup):
 
     def __init__(self, noun: str, rows: Sequence[Row], frame: _Frame) -> None:
         mine = [row for row in rows if row.words.rpartition(" ")[0] == noun]
-        summary = authsome_env.__doc__ if not noun else next(r.summary for r in rows if r.words == noun)
+        summary = _ABOUT if not noun else next(r.summary for r in rows if r.words == noun)
         super().__init__(name=noun or "authsome", help=summary, rich_markup_mode=None)
         self.noun = noun
         self.rows = rows

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:@+,")
 # Before fish 3.6, `\x` stood for ASCII only and `\X` for any byte.
 _NOTATION = [
-    bytes([byte]) if byte in _PLAIN else b"\\%b%02x" % (b"x", byte)
+    bytes([byte]) if byte in _PLAIN else b"\\%b%02x" % (b"x" if byte < 0x80 else b"X", byte)
     for byte in range(256)
 ]
 

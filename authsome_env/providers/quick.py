@@ -6,8 +6,6 @@ loaded anyway. What it reads goes through the same function as the full parser's
 
 from __future__ import annotations
 
-import sqlite3
-
 from authsome_env.model import check_provider_name
 
 from . import source
@@ -16,8 +14,11 @@ from .problem import Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from typing import Any
+else:
+    import _sqlite3 as sqlite3  # all of sqlite3 but its date converters, which load datetime
 
 __all__ = ["QuickDefinition", "hot_path", "read"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 
 from authsome_env.errors import StorageError, VaultDamaged, VaultFormat, VaultNotFound
 
@@ -12,9 +11,12 @@ from .format import APPLICATION_ID, VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from types import TracebackType
     from typing import Any
+else:
+    import _sqlite3 as sqlite3  # all of sqlite3 but its date converters, which load datetime
 
 # A writer holds the lock for one commit; fifty of them in a row on a slow disk stay far below this.
 BUSY_TIMEOUT_S = 60.0

@@ -220,6 +220,7 @@ def test_help_loads_no_command(tmp_path):
     assert done.code == 0
     assert "  broken  cannot be loaded\n" in done.out
     assert "thing remember" not in done.out
+    assert done.out.index("environment variables.\n\nStand-ins:\n") < 150
 
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.words)

@@ -106,6 +106,10 @@ def test_systemd_reads_any_text():
     assert _bytes(read_systemd(formats.render("systemd", values))) == values
 
 
+def test_systemd_is_given_every_escape_that_its_manual_lists():
+    assert formats.render("systemd", {"V_X": b"\"\\`$'"}) == b'V_X="\\"\\\\\\`\\$\'"\n'
+
+
 @pytest.mark.parametrize(
     "char", ["\ufeff", "\ufdd0", "\ufdef", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff"]
 )

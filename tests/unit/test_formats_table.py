@@ -46,6 +46,10 @@ def test_a_shell_removes_first_and_assigns_after(form):
     assert text.endswith(formats.render(form, {"V_B": b"x"}))
 
 
+def test_fish_before_3_6_knows_other_bytes_than_ascii_by_a_capital_x_only():
+    assert formats.render("fish", {"V_A": b"\x7f\x80"}) == b"set -gx V_A \\x7f\\X80\n"
+
+
 @pytest.mark.parametrize("form", [name for name in FILES if name != "github"])
 def test_a_file_format_leaves_unset_aside(form):
     assert formats.render(form, {"V_A": b"x"}, ["V_B"]) == formats.render(form, {"V_A": b"x"})

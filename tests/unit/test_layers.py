@@ -43,14 +43,14 @@ MODULES = {
 }
 
 
-def rank(module):
-    _, _, inside = module.partition(".")
-    first = inside.partition(".")[0]
+def layer(module):
+    """The folder of `module` and its height. The package itself and its single files form a layer beside."""
+    first = module.split(".")[1] if "." in module else ""
     if first in LAYERS:
-        return LAYERS.index(first)
+        return first, LAYERS.index(first)
     if first == "__main__":
-        return len(LAYERS)
-    return -1 if first in VALUES else API
+        return first, len(LAYERS)
+    return ("values", -1) if first in VALUES else ("api", API)
 
 
 def nodes(tree, *, in_functions):
@@ -87,13 +87,9 @@ def test_the_modules_are_found():
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_imports_go_to_lower_layers_only(module):
-    layer = module.split(".")[1:2]
-    wrong = [
-        name
-        for name in imports(module)
-        if name != "authsome_env" and name.split(".")[1:2] != layer and rank(name) >= max(rank(module), 0)
-    ]
-    assert wrong == []
+    own, height = layer(module)
+    others = [(name, *layer(name)) for name in imports(module) if name != "authsome_env"]
+    assert [name for name, other, rank in others if other != own and rank >= height] == []
 
 
 def test_no_module_needs_itself_by_way_of_others_to_be_loaded():

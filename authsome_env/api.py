@@ -1,0 +1,99 @@
+"""The Python API: the same resolver as the command line, as calls. Never prompts, never opens a browser."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from typing import TYPE_CHECKING, Self
+
+from .app.find import check_usable, find_connection, pick_field
+from .app.resolve import Selection, known_fields, resolve
+from .app.workspace import Workspace
+from .model import Connection, check_connection_name, check_provider_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .clock import Clock
+
+
+def open_vault(
+    name: str | None = None, *, environ: Mapping[str, str] | None = None, now: Clock = time.time
+) -> Vault:
+    """The vault `name`; None: the one that the command line would use.
+
+    `environ`: where AUTHSOME_HOME, AUTHSOME_VAULT and the key variables are looked up (default: os.environ).
+    Raises VaultNotFound, VaultLocked, KeyUnavailable, WrongKey, VaultDamaged, VaultFormat, UsageError.
+    """
+    vault = Vault(Workspace(os.environ if environ is None else environ, now=now, vault=name, no_input=True))
+    vault.connections()
+    return vault
+
+
+def get_access_token(
+    provider: str, *, connection: str | None = None, field: str | None = None, vault: str | None = None
+) -> str:
+    """A fresh token: `open_vault(vault).get_access_token(…)`."""
+    return Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True)).get_access_token(
+        provider, connection=connection, field=field
+    )
+
+
+class Vault:
+    """An opened vault. Each call reads it anew, so it may be shared by threads and kept for long."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held open between calls; the block is for the reader."""
+
+    def connections(self, provider: str | None = None) -> list[Connection]:
+        """All connections, or those of one provider, default first. Metadata only; times in Unix seconds."""
+        with self._workspace.open() as vault:
+            found = vault.all() if provider is None else vault.of_provider(check_provider_name(provider))
+            return [credential.connection for credential in found]
+
+    def get_access_token(
+        self, provider: str, *, connection: str | None = None, field: str | None = None
+    ) -> str:
+        """The access token or API key of a connection (None: the provider's default), or one field of it.
+
+        Bytes that are not UTF-8 are surrogate escapes. Raises ProviderNotFound, ConnectionNotFound,
+        NoDefault, CredentialUnusable, UsageError, and whatever keeps the vault from opening.
+        """
+        check_provider_name(provider)
+        if connection is not None:
+            check_connection_name(connection)
+        with self._workspace.open() as vault:
+            credential = find_connection(self._workspace, vault, provider, connection)
+            check_usable(credential, self._workspace.now())
+            known = known_fields(self._workspace, vault, provider)
+            return pick_field(credential, field, known).reveal()
+
+    def environment(
+        self,
+        *references: str,
+        maps: Mapping[str, str] | None = None,
+        prefix: str = "",
+        strict: bool = False,
+    ) -> dict[str, str]:
+        """The variables of the named connections (`openai`, `github:work`); without any, of every default.
+
+        `maps`: variable to reference, as `--map`. What is left out is told by `warnings.warn`; with `strict`
+        it is an error. Raises as `get_access_token`, and UsageError where two named connections collide.
+        """
+        selection = Selection.parse(
+            references=references,
+            maps=[f"{name}={text}" for name, text in (maps or {}).items()],
+            prefix=prefix,
+            strict=strict,
+        )
+        resolution = resolve(self._workspace, selection)
+        for warning in resolution.warnings:
+            warnings.warn(warning, stacklevel=2)
+        return {name: variable.value.reveal() for name, variable in resolution.variables.items()}

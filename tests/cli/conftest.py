@@ -1,0 +1,136 @@
+"""The real program in a home of its own, and the search for secrets in whatever it left or said."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import string
+import subprocess
+import sys
+import urllib.parse
+
+import pytest
+
+PROGRAM = os.path.join(os.path.dirname(sys.executable), "authsome")
+TIMEOUT_S = 120.0
+
+# Commands whose standard output is there to hold secrets.
+REVEALING = {"run", "env", "token", "export", "--show-secret"}
+
+_LETTERS = string.ascii_letters + string.digits
+_SHAPES = {"openai": ("sk-", 40), "anthropic": ("sk-ant-", 48), "groq": ("gsk_", 44)}
+
+# Every secret of this session. Whatever one test leaks, the search of a later one may find too.
+_drawn: list[bytes] = []
+
+
+class Authsome:
+    """`authsome("login", "openai", "--stdin", input=key)` runs the installed command in a fresh home."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.home = os.path.join(folder, "home")
+        self.temporary = os.path.join(folder, "tmp")
+        os.mkdir(self.temporary, 0o700)
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "AUTHSOME_HOME": self.home,
+            "TMPDIR": self.temporary,
+            "LANG": "C.UTF-8",
+        }
+        self.said: list[tuple[str, bytes]] = []
+        """What the program printed where no secret may be: (which stream of which command, bytes)."""
+
+    def __call__(self, *arguments, input=b"", env=None, check=False, timeout=TIMEOUT_S, **how):  # noqa: A002
+        """A CompletedProcess with bytes. `env` is added to `.environ`; None in it takes a variable away."""
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
+        done = subprocess.run(
+            [PROGRAM, *arguments],
+            input=input,
+            env=self.environment(env),
+            start_new_session=True,  # no controlling terminal, so no prompt
+            check=False,
+            timeout=timeout,
+            **how,
+        )
+        self.heard(arguments, done.stdout, done.stderr)
+        assert b"Traceback" not in (done.stderr or b""), done.stderr.decode()
+        if check:
+            assert done.returncode == 0, (arguments, done.returncode, done.stderr.decode())
+        return done
+
+    def start(self, *arguments, env=None, **how):
+        """A Popen of the same command. Its standard streams are /dev/null unless `how` says otherwise."""
+        how = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")} | how
+        return subprocess.Popen(
+            [PROGRAM, *arguments], env=self.environment(env), start_new_session=True, **how
+        )
+
+    def environment(self, added=None):
+        merged = {**self.environ, **(added or {})}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def heard(self, arguments, out, err):
+        command = " ".join(arguments)
+        if out and not REVEALING & set(arguments):
+            self.said.append((f"stdout of {command}", out))
+        if err and "run" not in arguments:
+            self.said.append((f"stderr of {command}", err))
+
+    def leaks(self):
+        """Where a secret of this session lies in clear, or merely encoded: in files, or in what was said."""
+        found = [where for where, data in self.said if holds_secret(data)]
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        if holds_secret(file.read()):
+                            found.append(path)
+        return found
+
+
+def holds_secret(data: bytes) -> bool:
+    return any(form in data for secret in _drawn for form in _forms(secret))
+
+
+def _forms(secret: bytes) -> set[bytes]:
+    forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
+    forms.add(urllib.parse.quote_from_bytes(secret, safe="").encode())
+    for before in range(3):  # base64 of a text that the secret is a part of
+        encoded = base64.b64encode(b"\0" * before + secret)
+        inner = encoded[-(-before * 4 // 3) : -4]  # without the letters that its neighbours share
+        forms |= {inner, inner.translate(bytes.maketrans(b"+/", b"-_"))}
+    return forms
+
+
+@pytest.fixture
+def authsome(tmp_path):
+    """The program in a fresh home. Afterwards no secret that was drawn may lie or have been said anywhere."""
+    program = Authsome(str(tmp_path))
+    yield program
+    assert program.leaks() == []
+
+
+@pytest.fixture(scope="session")
+def made_up_key():
+    """`made_up_key("openai")`: a key (bytes) of the provider's pattern, never drawn before, that is nobody's."""
+
+    def draw(provider="openai"):
+        prefix, length = _SHAPES[provider]
+        return remember((prefix + "".join(random.choices(_LETTERS, k=length))).encode())
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def secret():
+    """`secret(b"…")`: that text is a secret as well from now on (a passphrase, a master key)."""
+    return remember
+
+
+def remember(value: bytes) -> bytes:
+    _drawn.append(value)
+    return value
