@@ -66,20 +66,21 @@ def check_usable(credential: Credential, now: float) -> None:
 def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -> Secret:
     """One field of a credential: the named one, the access token, or the only one there is.
 
-    `known`: the fields that the provider's definition has, in its order.
+    `known`: the fields that the provider's definition has, in its order; none if it is gone.
     Raises UsageError for an unknown name or a choice that must be made, CredentialUnusable for an empty one.
     """
     fields = credential.fields
     reference = credential.connection.reference
+    names = list(known or fields)
     if name is None:
         if "access_token" in fields:
             return fields["access_token"]
-        if len(known) > 1:
+        if len(names) > 1:
             raise UsageError(
-                f"{reference} has several fields: {', '.join(known)}",
-                f"name one, as in {reference}#{known[0]}",
+                f"{reference} has several fields: {', '.join(names)}",
+                f"name one, as in {reference}#{names[0]}",
             )
-        name = known[0] if known else next(iter(fields), "api_key")
+        name = names[0] if names else "api_key"
     if name in fields:
         return fields[name]
     if name in known:
@@ -87,7 +88,6 @@ def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -
             f"{reference} was logged in without {name}",
             f"authsome login {credential.connection.provider} -c {credential.connection.name} --force",
         )
-    names = list(known or fields)
     raise UsageError(
         f"{reference} has no field {name}{nearest(name, names)}",
         f"its fields: {', '.join(names)}",

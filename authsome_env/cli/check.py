@@ -9,7 +9,7 @@ import typer
 
 from authsome_env.app.find import find_connection
 from authsome_env.clock import parse_duration
-from authsome_env.errors import CredentialUnusable
+from authsome_env.errors import CredentialUnusable, UsageError
 from authsome_env.model import Reference
 
 from .describe import expires_in
@@ -32,7 +32,7 @@ def check(
     Example: authsome check github:work --min-ttl 1h
     """
     needed = parse_duration(min_ttl)
-    wanted = [Reference.parse(text) for text in references or ()]
+    wanted = [_connection(text) for text in references or ()]
     workspace = workspace_of(invocation)
     now = invocation.now()
     with workspace.open() as vault:
@@ -61,10 +61,19 @@ def check(
         invocation.data(json.dumps({"ok": not bad, "connections": results}) + "\n")
         return CredentialUnusable.exit_code if bad else 0
     for each in bad:
-        invocation.tell(
-            f"{each.reference}: {each.status(now)}, expires in {expires_in(each, now)};"
-            f" mend it: authsome login {each.provider} -c {each.name}"
-        )
+        state = each.status(now)
+        if state not in ("expired", "invalid"):
+            state = f"expires in {expires_in(each, now)}"
+        invocation.tell(f"{each.reference}: {state}; mend it: authsome login {each.provider} -c {each.name}")
     if not bad:
         invocation.say(f"{len(connections)} good")
     return CredentialUnusable.exit_code if bad else 0
+
+
+def _connection(text: str) -> Reference:
+    reference = Reference.parse(text)
+    if reference.field:
+        raise UsageError(
+            f"{text}: a field cannot be checked, only its connection", f"authsome check {text.partition('#')[0]}"
+        )
+    return reference

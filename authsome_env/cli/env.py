@@ -8,17 +8,21 @@ from authsome_env.app.resolve import Selection, resolve
 from authsome_env.deliver import formats
 from authsome_env.errors import AuthsomeError, NotAllowed, StorageError
 
+from .invocation import OutputClosed
 from .setting import workspace_of
 from .shell import calling_shell, parent_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authsome_env.app.resolve import Resolution
 
     from .flags import EnvOptions
     from .invocation import Invocation
 
 _ARTIFACT_LIFETIME_S = 3600.0
+_HIDDEN = "values are hidden on a terminal; --show-secret prints them"
 
 
 def env(options: EnvOptions, invocation: Invocation) -> int:
@@ -38,12 +42,23 @@ def env(options: EnvOptions, invocation: Invocation) -> int:
             invocation.data(formats.render_unset(format_, names))
         else:
             print_variables(
-                resolution, format_, invocation, quoted=options.quoted, show_secret=options.show_secret
+                resolution,
+                format_,
+                invocation,
+                typed=lambda: _words(options),
+                quoted=options.quoted,
+                show_secret=options.show_secret,
             )
         return 0
-    except AuthsomeError as error:
-        failed(format_, invocation, error.exit_code)
+    except Exception as error:
+        failed(format_, invocation, error.exit_code if isinstance(error, AuthsomeError) else 1)
         raise
+
+
+def _words(options: EnvOptions) -> list[str]:
+    from .loading import env_words  # for a terminal alone
+
+    return env_words(options)
 
 
 def format_of(wanted: str | None, invocation: Invocation) -> str:
@@ -61,7 +76,7 @@ def failed(wanted: str | None, invocation: Invocation, exit_code: int) -> None:
     if statement and not _is_terminal(invocation):
         try:
             invocation.data(statement)
-        except StorageError:
+        except (StorageError, OutputClosed):
             pass  # the error itself is on its way to stderr
 
 
@@ -70,9 +85,14 @@ def find_variables(
 ) -> Resolution:
     """Resolve, warn, and keep to what the format allows. Raises UsageError for an unknown format."""
     formats.check(format_)
+    if format_ == "gitlab" and not to_artifact:
+        raise NotAllowed(
+            "a gitlab report is an artifact that others can download",
+            "use authsome run in each job instead, or agree with --to-artifact",
+        )
     resolution = resolve(workspace_of(invocation), selection)
     if format_ == "gitlab":
-        _check_artifact(selection, resolution, invocation, agreed=to_artifact)
+        _keep_short_lived(selection, resolution, invocation)
     if not invocation.quiet:
         for warning in resolution.warnings:
             invocation.warn(warning)
@@ -80,13 +100,22 @@ def find_variables(
 
 
 def print_variables(
-    resolution: Resolution, format_: str, invocation: Invocation, *, quoted: bool, show_secret: bool
+    resolution: Resolution,
+    format_: str,
+    invocation: Invocation,
+    *,
+    typed: Callable[[], list[str]],
+    quoted: bool,
+    show_secret: bool,
 ) -> None:
-    """Raises CannotExpress for a value that the format cannot hold; then nothing was printed."""
+    """`typed`: the words of the command line, for a terminal, where only names are shown.
+
+    Raises CannotExpress for a value that the format cannot hold; then nothing was printed.
+    """
     if format_ == "github":
         _write_github(resolution, invocation)
     elif _is_terminal(invocation) and not show_secret:
-        _show_redacted(resolution, format_, invocation)
+        _show_redacted(resolution, format_, invocation, typed)
     else:
         removed = sorted(resolution.removed)
         invocation.data(formats.render(format_, resolution.values(), removed, quoted=quoted))
@@ -96,32 +125,26 @@ def _is_terminal(invocation: Invocation) -> bool:
     return invocation.stdout is not None and os.isatty(invocation.stdout)
 
 
-_LOADING = {
-    "fish": "authsome env | source",
-    "powershell": "authsome env --format powershell | Out-String | Invoke-Expression",
-    "sh": 'eval "$(authsome env --quoted)"',
-}
-
-
-def _show_redacted(resolution: Resolution, format_: str, invocation: Invocation) -> None:
+def _show_redacted(
+    resolution: Resolution, format_: str, invocation: Invocation, typed: Callable[[], list[str]]
+) -> None:
+    if format_ == "json":
+        invocation.data(formats.render(format_, dict.fromkeys(resolution.variables, b"***")))
+        invocation.say(_HIDDEN)
+        return
     for name, variable in sorted(resolution.variables.items()):
         invocation.data(f"{name}=***  ({variable.connection.reference})\n")
     if format_ in formats.SHELLS:
-        line = _LOADING.get(format_, 'eval "$(authsome env)"')
+        from .loading import loading_line
+
+        line = loading_line(format_, typed(), vault=invocation.vault)
         invocation.say(f"to load them into this shell: {line}")
     else:
-        invocation.say("values are hidden on a terminal; --show-secret prints them")
+        invocation.say(_HIDDEN)
 
 
-def _check_artifact(
-    selection: Selection, resolution: Resolution, invocation: Invocation, *, agreed: bool
-) -> None:
+def _keep_short_lived(selection: Selection, resolution: Resolution, invocation: Invocation) -> None:
     """GitLab stores a dotenv report where every developer of the project can download it."""
-    if not agreed:
-        raise NotAllowed(
-            "a gitlab report is an artifact that others can download",
-            "use authsome run in each job instead, or agree with --to-artifact",
-        )
     latest = invocation.now() + _ARTIFACT_LIFETIME_S
     for name, variable in list(resolution.variables.items()):
         expires_at = variable.connection.expires_at

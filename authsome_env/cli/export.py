@@ -29,7 +29,16 @@ def export(
             check_connection_name(connection)
         selection = Selection(named=[Reference(provider, connection)], everything=False, prefix=prefix or "")
         resolution = find_variables(selection, format_, invocation, to_artifact=to_artifact)
-        print_variables(resolution, format_, invocation, quoted=quoted, show_secret=show_secret)
-    except AuthsomeError as error:
-        failed(format_, invocation, error.exit_code)
+        given = {"-c": connection, "--format": format, "--prefix": prefix}
+        words = [word for flag, value in given.items() if value is not None for word in (flag, value)]
+        print_variables(
+            resolution,
+            format_,
+            invocation,
+            typed=lambda: ["export", provider, *words],
+            quoted=quoted,
+            show_secret=show_secret,
+        )
+    except Exception as error:
+        failed(format_, invocation, error.exit_code if isinstance(error, AuthsomeError) else 1)
         raise

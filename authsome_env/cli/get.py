@@ -9,6 +9,7 @@ import typer
 
 from authsome_env.app.find import find_connection, pick_field
 from authsome_env.app.resolve import known_fields
+from authsome_env.deliver.text import utf8
 from authsome_env.model import check_connection_name
 
 from . import arguments
@@ -51,13 +52,16 @@ def get(
             invocation.say(f"{field} is hidden; --show-secret prints it")
         text = secret.reveal_bytes() if show_secret else _REDACTED.encode()
         if invocation.json:
-            text = json.dumps(text.decode("utf-8", "surrogateescape")).encode()
+            text = json.dumps(utf8(field, text, "JSON")).encode()
         invocation.data(text + b"\n")
         return
     fields = {
         name: secret.reveal() if show_secret else _REDACTED for name, secret in credential.fields.items()
     }
     if invocation.json:
+        for name, secret in credential.fields.items():
+            if show_secret:
+                utf8(name, secret.reveal_bytes(), "JSON")
         invocation.data(json.dumps({**metadata, "fields": fields}) + "\n")
         return
     lines = [*as_lines(credential.connection, now), *fields.items()]

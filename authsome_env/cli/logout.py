@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from authsome_env.app import connections
+from authsome_env.errors import UsageError
 
 from . import arguments
 from .invocation import Invocation
@@ -24,6 +25,8 @@ def logout(
 
     Example: authsome logout openai -c work
     """
+    if all and connection is not None:
+        raise UsageError("--all excludes --connection", "leave one of them out")
     workspace = workspace_of(invocation)
     with workspace.open() as vault:
         done = connections.logout(workspace, vault, provider, connection, everything=all)

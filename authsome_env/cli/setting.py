@@ -38,11 +38,16 @@ def has_terminal(invocation: Invocation) -> bool:
 def ask_secret(prompt: str) -> Secret:
     """What is typed at the terminal, unseen. Raises LoginCancelled at ^C or the end of input."""
     import getpass
+    import signal
 
+    # `run` and `env` let ^C end them at once; here it must first give the terminal its echo back.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return Secret(getpass.getpass(prompt))
     except (EOFError, KeyboardInterrupt):
         raise LoginCancelled("cancelled; nothing was saved") from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def warn_of_key_file(source: str, invocation: Invocation) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from authsome_env.app.find import check_usable, find_connection, pick_field
 from authsome_env.app.resolve import known_fields
+from authsome_env.deliver.text import utf8
 from authsome_env.model import Reference
 
 from . import arguments
@@ -23,4 +26,14 @@ def token(invocation: Invocation, reference: arguments.Reference) -> None:
         check_usable(credential, invocation.now())
         known = known_fields(workspace, vault, wanted.provider)
         secret = pick_field(credential, wanted.field, known)
-    invocation.data(secret.reveal_bytes() + b"\n")
+    if not invocation.json:
+        invocation.data(secret.reveal_bytes() + b"\n")
+        return
+    connection = credential.connection
+    result = {
+        "provider": connection.provider,
+        "connection": connection.name,
+        "token": utf8(reference, secret.reveal_bytes(), "JSON"),
+        "expires_at": connection.expires_at,
+    }
+    invocation.data(json.dumps(result) + "\n")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import base64
 import graphlib
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 
@@ -100,6 +102,7 @@ def test_no_module_needs_itself_by_way_of_others_to_be_loaded():
 def loaded_by(*arguments, home, script=LAUNCHER):
     """What Python imports for a script until its end, or until it becomes another program."""
     environ = {"AUTHSOME_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home)}
+    environ["AUTHSOME_MASTER_KEY_FILE"] = str(key_file(home))
     done = subprocess.run(
         [sys.executable, "-X", "importtime", script, *arguments],
         env=environ,
@@ -109,15 +112,46 @@ def loaded_by(*arguments, home, script=LAUNCHER):
     )
     lines = done.stderr.splitlines()
     told = [line for line in lines if not line.startswith("import time:")]
-    assert (done.returncode, told) == (0, []), done.stderr
+    assert (done.returncode, told) == (0, []), told
     return {line.rpartition("|")[2].strip() for line in lines}
 
 
-@pytest.mark.parametrize("line", [("run", "--none", "--", "true"), ("env", "--none", "--format", "bash")])
-def test_run_and_env_load_nothing_heavy(tmp_path, line):
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with three connections and the key in a file; what runs most."""
+    home = tmp_path_factory.mktemp("home")
+    keys = {"openai": "sk-", "groq": "gsk_", "anthropic": "sk-ant-"}
+    for provider, start in keys.items():
+        subprocess.run(
+            [sys.executable, LAUNCHER, "login", provider, "--stdin"],
+            env={"AUTHSOME_HOME": str(home), "AUTHSOME_MASTER_KEY_FILE": str(key_file(home))},
+            input=start.encode() + secrets.token_hex(20).encode(),
+            capture_output=True,
+            check=True,
+        )
+    return home
+
+
+def key_file(home):
+    path = home / "master"
+    if not path.exists():
+        path.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("run", "--", "true"),
+        ("run", "-p", "openai", "--map", "OTHER=groq", "--drop", "X*", "--", "true"),
+        ("env", "--format", "bash"),
+        ("env", "--format", "fish"),
+    ],
+)
+def test_run_and_env_load_nothing_heavy(line, home, tmp_path):
     bare = tmp_path / "bare.py"
-    bare.write_text("import sqlite3")  # its C part brings functools along
-    ours = loaded_by(*line, home=tmp_path) - loaded_by(home=tmp_path, script=bare)
-    assert "authsome_env.cli.light" in ours
+    bare.write_text("import _sqlite3")  # which brings functools along
+    ours = loaded_by(*line, home=home) - loaded_by(home=tmp_path, script=bare)
+    assert {"authsome_env.cli.light", "authsome_env.vault.store"} <= ours
     assert ours & HEAVY == set()
     assert {name.partition(".")[0] for name in ours} & HEAVY == set()

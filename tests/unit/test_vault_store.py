@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -62,8 +63,11 @@ def read(access):
         }
 
 
-def raw(access):
-    return sqlite3.connect(access.home.vault_path("default"))
+@contextlib.contextmanager
+def raw(access, name="default"):
+    """The vault's file as SQLite, without a thought for seals."""
+    with contextlib.closing(sqlite3.connect(access.home.vault_path(name))) as db, db:
+        yield db
 
 
 def test_a_connection_is_read_back_as_written(access):
@@ -164,7 +168,7 @@ def test_a_row_moved_to_another_vault_is_found(access):
     with raw(access) as db:
         row = db.execute("SELECT * FROM connections").fetchone()
     create_vault("other", access, source="file", owner="ada", now=NOW)
-    with sqlite3.connect(access.home.vault_path("other")) as db:
+    with raw(access, "other") as db:
         db.execute(f"INSERT INTO connections VALUES ({', '.join('?' * len(row))})", row)
     with open_vault("other", access) as vault, pytest.raises(VaultDamaged):
         vault.all()
@@ -214,7 +218,10 @@ def test_a_truncated_vault_is_reported(access, size):
     assert report.value.hint
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\0" * 8192, os.urandom(8192), b"SQLite format 3\0" + b"\1" * 4096])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"\0" * 8192, random.Random(1).randbytes(8192), b"SQLite format 3\0" + b"\1" * 4096],
+)
 def test_a_file_that_is_no_vault_is_reported(access, content):
     with open(access.home.vault_path("default"), "wb") as file:
         file.write(content)
@@ -223,9 +230,8 @@ def test_a_file_that_is_no_vault_is_reported(access, content):
 
 
 def test_another_sqlite_database_is_no_vault(access):
-    path = access.home.vault_path("default")
-    os.unlink(path)
-    with sqlite3.connect(path) as db:
+    os.unlink(access.home.vault_path("default"))
+    with raw(access) as db:
         db.execute("CREATE TABLE meta (name, value)")
     with pytest.raises(VaultDamaged):
         read(access)
@@ -254,9 +260,9 @@ def test_putting_a_second_default_never_deletes_the_first(access):
 def test_a_failed_transaction_changes_nothing(access):
     fill(access, connection())
     with open_vault("default", access) as vault:
-        with pytest.raises(RuntimeError), vault.transaction():
+        with pytest.raises(ZeroDivisionError), vault.transaction():
             vault.delete("acme", "default")
-            raise RuntimeError
+            1 / 0  # noqa: B018
         assert vault.count() == 1
 
 
@@ -280,15 +286,3 @@ def test_providers_are_listed_without_reading_every_row(access):
         assert vault.providers() == ["one", "two"]
         assert vault.providers_without_default() == ["two"]
         assert [each.connection.name for each in vault.defaults()] == ["b"]
-
-
-def test_a_read_only_vault_is_used_as_it_is(access):
-    if os.geteuid() == 0:
-        # Root ignores modes: a read-only bind mount would be needed, which the CLI tests make.
-        pytest.skip("root ignores file modes")
-    fill(access, connection())
-    os.chmod(access.home.vaults, 0o500)
-    try:
-        assert set(read(access)) == {("acme", "default")}
-    finally:
-        os.chmod(access.home.vaults, 0o700)
