@@ -29,6 +29,7 @@ def private_folder(path: str) -> None:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         try:
             os.mkdir(path, 0o700)
+            sync_folder(os.path.dirname(path))
         except FileExistsError:
             found = os.stat(path)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

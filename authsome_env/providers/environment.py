@@ -46,7 +46,7 @@ NEVER_DELIVERED = frozenset({"refresh_token", "client_secret"})
 class QuickDefinition:
     """What a run needs to know of a provider."""
 
-    __slots__ = ("auth_type", "base_url", "env", "fields", "ignored", "name")
+    __slots__ = ("auth_type", "base_url", "env", "fields", "ignored", "name", "public")
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class QuickDefinition:
         name: str,
         auth_type: str,
         fields: tuple[str, ...],
+        public: frozenset[str],
         env: dict[str, str],
         base_url: str | None,
         ignored: tuple[str, ...],
@@ -63,6 +64,8 @@ class QuickDefinition:
         """`oauth2` or `api_key`."""
         self.fields = fields
         """The credential's fields in order; the first one is the main one."""
+        self.public = public
+        """Those that are no secret (a region, an account's number)."""
         self.env = env
         """Variable to template. Templates may also name `base_url`, which is no field of the credential:
         the connection's own, else `base_url` of here."""
@@ -107,7 +110,13 @@ def quick_definition(document: Mapping[str, Any], *, bundled: bool) -> QuickDefi
         _check(path, variable, template, known, exceptions)
         env[variable] = template
     return QuickDefinition(
-        name=name, auth_type=auth_type, fields=fields, env=env, base_url=base_url, ignored=ignored
+        name=name,
+        auth_type=auth_type,
+        fields=fields,
+        public=_public(document.get("fields")),
+        env=env,
+        base_url=base_url,
+        ignored=ignored,
     )
 
 
@@ -162,6 +171,11 @@ def _key_fields(value: Any) -> tuple[str, ...]:
             raise Problem(path, f"the field {name} is there twice", "give each field its own name")
         names.append(name)
     return tuple(names)
+
+
+def _public(value: Any) -> frozenset[str]:
+    """The fields, checked before, that are marked as no secret."""
+    return frozenset(entry["name"] for entry in value or () if entry.get("secret") is False)
 
 
 def _check_field_name(name: str, path: Path) -> None:
