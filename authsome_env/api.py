@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from .app.find import check_usable, find_connection, pick_field
 from .app.resolve import Selection, known_fields, resolve
 from .app.workspace import Workspace
-from .model import Connection, check_connection_name, check_provider_name
+from .model import Connection, check_provider_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +66,10 @@ class Vault:
         Bytes that are not UTF-8 are surrogate escapes. Raises ProviderNotFound, ConnectionNotFound,
         NoDefault, CredentialUnusable, UsageError, and whatever keeps the vault from opening.
         """
-        check_provider_name(provider)
-        if connection is not None:
-            check_connection_name(connection)
         with self._workspace.open() as vault:
             credential = find_connection(self._workspace, vault, provider, connection)
             check_usable(credential, self._workspace.now())
-            known = known_fields(self._workspace, vault, provider)
+            known, _ = known_fields(self._workspace, vault, provider)
             return pick_field(credential, field, known).reveal()
 
     def environment(

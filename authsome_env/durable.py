@@ -20,6 +20,13 @@ def storage_error(error: OSError, path: str) -> StorageError:
     )
 
 
+def look_at(path: str) -> str:
+    """The hint for a file of ours that cannot be read."""
+    import shlex  # loads `re`; only ever needed to report an error
+
+    return f"look at it with `ls -ld {shlex.quote(path)}`"
+
+
 def private_folder(path: str) -> None:
     """Make `path` and what is missing above it; an existing one must be ours and is closed to others.
 
@@ -29,6 +36,7 @@ def private_folder(path: str) -> None:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         try:
             os.mkdir(path, 0o700)
+            os.chmod(path, 0o700)  # a umask may have taken our own rights; it can never have added any
             sync_folder(os.path.dirname(path))
         except FileExistsError:
             found = os.stat(path)
@@ -62,6 +70,7 @@ def create_private(path: str, data: bytes) -> None:
         raise storage_error(error, path) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # as in private_folder
             file.write(data)
             file.flush()
             os.fsync(descriptor)
@@ -72,10 +81,13 @@ def create_private(path: str, data: bytes) -> None:
 
 
 def replace_private(path: str, data: bytes) -> None:
-    """Put `data` in the place of `path` in one step: readers see the old or the new, never between."""
-    draft = f"{path}.{os.getpid()}.new"
+    """Put `data` in the place of `path` in one step: readers see the old or the new, never between.
+
+    The caller holds a lock that keeps others from replacing the same file. Raises StorageError.
+    """
+    draft = f"{path}.new"
     try:
-        os.unlink(draft)  # of a killed process that had our number
+        os.unlink(draft)  # of a killed process
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -108,6 +120,7 @@ class FolderLock:
             self._descriptor = os.open(
                 self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
             )
+            os.fchmod(self._descriptor, 0o600)  # as in private_folder
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         except OSError as error:
             raise storage_error(error, self._path) from None

@@ -73,6 +73,8 @@ def logout(
     If the default goes and one is left, that one becomes the default. A damaged record can be deleted too.
     Raises ConnectionNotFound, NoDefault, ProviderNotFound.
     """
+    if name is not None:
+        check_connection_name(name)
     with vault.transaction():
         names = vault.names(provider)
         default = vault.default_name(provider)

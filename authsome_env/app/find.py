@@ -10,6 +10,7 @@ from authsome_env.errors import (
     UsageError,
     nearest,
 )
+from authsome_env.model import check_connection_name, check_provider_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
 
 def find_connection(workspace: Workspace, vault: Vault, provider: str, name: str | None) -> Credential:
-    """The named connection, or the provider's default.
+    """The named connection, or with None the provider's default.
 
-    Raises ProviderNotFound, ConnectionNotFound, NoDefault; VaultDamaged.
+    Raises UsageError for what cannot be a name (an empty one is no default: it comes from a variable that is
+    not set), ProviderNotFound, ConnectionNotFound, NoDefault; VaultDamaged.
     """
-    found = vault.find(provider, name) if name else vault.default(provider)
+    check_provider_name(provider)
+    found = vault.default(provider) if name is None else vault.find(provider, check_connection_name(name))
     if found is not None:
         return found
     raise missing(workspace, vault, provider, name)

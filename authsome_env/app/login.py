@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from authsome_env.clock import describe_duration
 from authsome_env.errors import ConnectionExists, LoginFailed, NotAllowed, UsageError, VaultNotFound, nearest
-from authsome_env.model import Connection, Secret, check_connection_name
+from authsome_env.model import Connection, Secret, check_connection_name, is_variable_name
 from authsome_env.vault.store import new_id
 
 from .connections import make_default
@@ -57,7 +57,7 @@ def login_api_key(
         with workspace.open() as vault:
             _check_free(vault, provider, name, workspace.now(), force=force)
     except VaultNotFound:
-        if workspace.home.vault_names() or workspace.vault_name != "default":
+        if not workspace.home.is_fresh(workspace.vault_name):
             raise
     fields = collect(definition)
     vault, key_source = workspace.open_or_create()
@@ -119,12 +119,11 @@ def check_field(field: Field, raw: bytes, *, provider: str) -> Secret:
         )
     if b"\0" in raw:
         raise LoginFailed(f"the {field.label} of {provider} contains a NUL byte", "copy it again")
-    secret = Secret.from_bytes(raw)
-    if field.accepts(secret):
-        return secret
-    trimmed = Secret.from_bytes(raw.strip())
-    if field.accepts(trimmed):
-        return trimmed
+    # Trimmed first: a pattern's `$` would let a newline at the end pass.
+    for candidate in (raw.strip(), raw) if field.pattern else (raw,):
+        secret = Secret.from_bytes(candidate)
+        if field.accepts(secret):
+            return secret
     expected = field.pattern_hint or f"it has to match {field.pattern}"
     raise LoginFailed(
         f"that is no {field.label} of {provider}: {expected}",
@@ -164,6 +163,8 @@ def given_fields(
     values: dict[str, bytes] = {}
     for source in sources:
         name, mark, variable = source.rpartition("=")
+        if not is_variable_name(variable):  # perhaps it is the key itself, so it is not said again
+            raise UsageError("--from-env takes the name of a variable", "write --from-env [FIELD=]VARIABLE")
         if not mark:
             if len(definition.fields) > 1:
                 names = ", ".join(field.name for field in definition.fields)

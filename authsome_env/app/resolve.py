@@ -12,8 +12,9 @@ from authsome_env.errors import AuthsomeError, InvalidDefinition, ProviderNotFou
 from authsome_env.model import Reference, Secret, Variable
 from authsome_env.providers.names import check_variable
 from authsome_env.providers.quick import QuickDefinition, hot_path
-from authsome_env.providers.template import render
+from authsome_env.providers.template import fields_of, render
 
+from .claims import Claim, check_fits, how_to_choose, settle
 from .find import check_usable, find_connection, missing, pick_field
 
 TYPE_CHECKING = False
@@ -106,17 +107,6 @@ class Resolution:
         return {name: variable.value.reveal_bytes() for name, variable in self.variables.items()}
 
 
-class _Claim:
-    """One connection's wish to fill one variable."""
-
-    __slots__ = ("credential", "named", "value")
-
-    def __init__(self, credential: Credential, value: Secret, *, named: bool) -> None:
-        self.credential = credential
-        self.value = value
-        self.named = named
-
-
 def resolve(workspace: Workspace, selection: Selection) -> Resolution:
     """Raises UsageError (two named connections fill one variable), what finding and using a named
     connection raises, with `strict` the same for every other, and what keeps the vault from opening.
@@ -127,12 +117,16 @@ def resolve(workspace: Workspace, selection: Selection) -> Resolution:
         return _Resolver(workspace, vault, selection).resolve()
 
 
-def known_fields(workspace: Workspace, vault: Vault, provider: str) -> Sequence[str]:
-    """The fields of the provider's definition; none if that is gone, so that a connection outlives it."""
+def known_fields(workspace: Workspace, vault: Vault, provider: str) -> tuple[Sequence[str], frozenset[str]]:
+    """The fields of the provider's definition, and those of them that are no secret.
+
+    None if the definition is gone, so that a connection outlives it.
+    """
     try:
-        return hot_path(provider, workspace.home.providers, vault.database.raw).fields
+        definition = hot_path(provider, workspace.home.providers, vault.database.raw)
     except (ProviderNotFound, InvalidDefinition):
-        return ()
+        return (), frozenset()
+    return definition.fields, definition.public
 
 
 class _Resolver:
@@ -142,10 +136,11 @@ class _Resolver:
         self.selection = selection
         self.now = workspace.now()  # one instant for all, so that a slow start cannot be half valid
         self.result = Resolution()
-        self.claims: dict[str, list[_Claim]] = {}
-        self.collisions: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
-        """Whether they were named, the connections that fill the same variables, and those variables."""
+        self.claims: dict[str, list[Claim]] = {}
+        self.collisions: dict[tuple[str, ...], dict[str, list[Claim]]] = {}
+        """The connections that fill the same variables, and by variable their claims."""
         self.definitions: dict[str, QuickDefinition] = {}
+        self.claimed = False
 
     def resolve(self) -> Resolution:
         for reference in self.selection.named:
@@ -161,7 +156,11 @@ class _Resolver:
         self.result.variables.update(mapped)
         self.result.removed -= self.result.variables.keys()
         if not (self.result.variables or self.result.warnings):
-            self.result.warnings.append("there is no connection yet, so nothing is injected")
+            self.result.warnings.append(
+                "these connections fill no variable; --map VARIABLE=REF gives one"
+                if self.claimed
+                else "there is no connection yet, so nothing is injected"
+            )
         return self.result
 
     def _claim_defaults(self) -> None:
@@ -177,7 +176,7 @@ class _Resolver:
                 self._leave_out(provider, missing(self.workspace, self.vault, provider, None))
                 try:
                     self._remove(self._definition(provider).env)
-                except InvalidDefinition:
+                except (ProviderNotFound, InvalidDefinition):
                     pass  # then it is not known what it would fill
 
     def _leave_out(self, what: str, error: AuthsomeError) -> None:
@@ -197,39 +196,54 @@ class _Resolver:
 
     def _claim(self, credential: Credential, *, named: bool) -> None:
         definition = self._definition(credential.connection.provider)
-        # Also names that this connection leaves empty: half of another account is worse than none.
-        self._remove(definition.env)
+        self.claimed = True
+        try:
+            claims = self._claims_of(credential, definition, named=named)
+        except AuthsomeError:
+            self._remove(definition.env)
+            raise
+        for name, claim in claims.items():
+            self.claims.setdefault(self.selection.prefix + name, []).append(claim)
+            # A secret that this account has not must not come from another one; a region may.
+            if claim.value is not None or not definition.public.issuperset(fields_of(claim.template)):
+                self._remove((name,))
+
+    def _claims_of(
+        self, credential: Credential, definition: QuickDefinition, *, named: bool
+    ) -> dict[str, Claim]:
         check_usable(credential, self.now)
+        connection = credential.connection
         values = credential.fields
-        base_url = credential.connection.base_url or definition.base_url
+        base_url = connection.base_url or definition.base_url
         if base_url is not None:
             values = {**values, "base_url": Secret(base_url)}
-        for name, template in definition.env.items():
-            value = render(template, values)
-            if value is not None:
-                claim = _Claim(credential, value, named=named)
-                self.claims.setdefault(self.selection.prefix + name, []).append(claim)
+        claims = {
+            name: Claim(connection, definition, template, render(template, values), named=named)
+            for name, template in definition.env.items()
+        }
+        check_fits(connection, definition, claims.values())
+        return claims
 
-    def _settle(self, name: str, claims: list[_Claim]) -> None:
+    def _settle(self, name: str, claims: list[Claim]) -> None:
+        found = settle(claims)
+        if not found:
+            return
         if self.selection.prefix:
             check_variable(name)
-        claims = [claim for claim in claims if claim.named] or claims
-        owners = {claim.credential.connection.id: claim for claim in claims}
-        if len(owners) == 1:
-            self.result.variables[name] = Variable(name, claims[0].value, claims[0].credential.connection)
+        if len(found) == 1:
+            self.result.variables[name] = found[0].variable(name)
         else:
-            references = tuple(str(claim.credential.connection.reference) for claim in owners.values())
-            self.collisions.setdefault((claims[0].named, references), []).append(name)
+            references = tuple(str(claim.connection.reference) for claim in found)
+            self.collisions.setdefault(references, {})[name] = found
 
     def _report_collisions(self) -> None:
-        for (named, references), names in self.collisions.items():
-            maps = " ".join(f"--map {name}={references[0]}" for name in names)
+        for references, contested in self.collisions.items():
             error = UsageError(
-                f"{' and '.join(references)} fill the same {', '.join(names)}", f"choose: {maps}"
+                f"{' and '.join(references)} fill the same {', '.join(contested)}", how_to_choose(contested)
             )
-            if named:
+            if next(iter(contested.values()))[0].named:
                 raise error
-            self._leave_out(", ".join(names), error)
+            self._leave_out(", ".join(contested), error)
 
     def _mapped(self) -> dict[str, Variable]:
         variables = {}

@@ -35,7 +35,7 @@ class Workspace:
         self.now = now
         self.home = Home(environ)
         self.config = read_config(self.home.config)
-        self.vault_name = vault or environ.get("AUTHSOME_VAULT") or self.config.vault
+        self.vault_name = environ.get("AUTHSOME_VAULT") or self.config.vault if vault is None else vault
         self.access = KeyAccess(
             self.home, environ, ask=ask, no_input=no_input, unlock_ttl=self.config.unlock_ttl
         )
@@ -52,7 +52,7 @@ class Workspace:
         try:
             return self.open(), None
         except VaultNotFound:
-            if self.home.vault_names() or self.vault_name != "default":
+            if not self.home.is_fresh(self.vault_name):
                 raise
         source = self.create(self.vault_name, self.config.key)
         return self.open(), source

@@ -21,7 +21,7 @@ def check(
     invocation: Invocation,
     references: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REF]...", help="these connections; without any: all of the vault"),
+        typer.Argument(metavar="REF", help="these connections; without any: all of the vault"),
     ] = None,
     min_ttl: Annotated[
         str, typer.Option("--min-ttl", metavar="DURATION", help="good for at least this long, as in 1h")
@@ -74,6 +74,7 @@ def _connection(text: str) -> Reference:
     reference = Reference.parse(text)
     if reference.field:
         raise UsageError(
-            f"{text}: a field cannot be checked, only its connection", f"authsome check {text.partition('#')[0]}"
+            f"{text}: a field cannot be checked, only its connection",
+            f"authsome check {text.partition('#')[0]}",
         )
     return reference

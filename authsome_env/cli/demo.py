@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 from authsome_env.errors import AuthsomeError
+from authsome_env.vault.keys.text import KEY_BYTES, encode
 
 from .invocation import Invocation
 
@@ -23,6 +24,8 @@ _PROGRAM = (
 def demo(invocation: Invocation) -> None:
     """Logs in two connections of one provider, lists them, and runs a program with the one and the other.
     Nothing of yours is touched, and nothing is left behind.
+
+    Example: authsome demo
     """
     with tempfile.TemporaryDirectory(prefix="authsome-demo-", dir=_memory()) as home:
         tour = _Tour(home, invocation)
@@ -49,6 +52,7 @@ class _Tour:
         self.home = home
         self.invocation = invocation
         self.steps: list[dict[str, str]] = []
+        self.master_key = encode(invocation.random(KEY_BYTES)).decode()
 
     def key(self, owner: str) -> bytes:
         return f"sk-{owner}-{self.invocation.random(20).hex()}".encode()
@@ -68,6 +72,8 @@ class _Tour:
             for name, value in self.invocation.environ.items()
             if not name.startswith(("AUTHSOME_", "OPENAI_", "PYTHON"))
         }
+        # A key of its own: the first login would else leave one in the keyring of the desktop.
+        environ["AUTHSOME_MASTER_KEY"] = self.master_key
         done = subprocess.run(
             [sys.executable, "-P", "-m", "authsome_env", *words],
             env={**environ, "AUTHSOME_HOME": os.path.join(self.home, "authsome")},

@@ -36,19 +36,18 @@ def env(options: EnvOptions, invocation: Invocation) -> int:
             prefix=options.prefix,
             strict=options.strict,
         )
-        resolution = find_variables(selection, format_, invocation, to_artifact=options.to_artifact)
         if options.unset:
-            names = sorted({*resolution.variables, *resolution.removed})
-            invocation.data(formats.render_unset(format_, names))
-        else:
-            print_variables(
-                resolution,
-                format_,
-                invocation,
-                typed=lambda: _words(options),
-                quoted=options.quoted,
-                show_secret=options.show_secret,
-            )
+            _print_unset(selection, format_, invocation)
+            return 0
+        resolution = find_variables(selection, format_, invocation, to_artifact=options.to_artifact)
+        print_variables(
+            resolution,
+            format_,
+            invocation,
+            typed=lambda: _words(options),
+            quoted=options.quoted,
+            show_secret=options.show_secret,
+        )
         return 0
     except Exception as error:
         failed(format_, invocation, error.exit_code if isinstance(error, AuthsomeError) else 1)
@@ -80,6 +79,14 @@ def failed(wanted: str | None, invocation: Invocation, exit_code: int) -> None:
             pass  # the error itself is on its way to stderr
 
 
+def _print_unset(selection: Selection, format_: str, invocation: Invocation) -> None:
+    """Also what would be left out; that is no reason to warn, for nothing is missed when all goes."""
+    formats.render_unset(format_, ())  # a format that cannot do it is the first thing to say
+    resolution = resolve(workspace_of(invocation), selection)
+    names = sorted({*resolution.variables, *resolution.removed})
+    invocation.data(formats.render_unset(format_, names))
+
+
 def find_variables(
     selection: Selection, format_: str, invocation: Invocation, *, to_artifact: bool
 ) -> Resolution:
@@ -90,6 +97,8 @@ def find_variables(
             "a gitlab report is an artifact that others can download",
             "use authsome run in each job instead, or agree with --to-artifact",
         )
+    if format_ == "github":
+        _github_file(invocation)
     resolution = resolve(workspace_of(invocation), selection)
     if format_ == "gitlab":
         _keep_short_lived(selection, resolution, invocation)
@@ -161,9 +170,7 @@ def _keep_short_lived(selection: Selection, resolution: Resolution, invocation: 
 
 def _write_github(resolution: Resolution, invocation: Invocation) -> None:
     """First the masks, then the variables: no later step may print what the runner does not know yet."""
-    path = invocation.environ.get("GITHUB_ENV")
-    if not path:
-        raise NotAllowed("GITHUB_ENV is not set", "use --format github in a step of a GitHub Actions job")
+    path = _github_file(invocation)
     masks, text = formats.github(resolution.values(), lambda: "authsome_" + invocation.random(16).hex())
     invocation.data(masks)
     try:
@@ -178,3 +185,10 @@ def _write_github(resolution: Resolution, invocation: Invocation) -> None:
     except OSError as error:
         reason = (error.strerror or "error").lower()
         raise StorageError(f"cannot write {path} (GITHUB_ENV): {reason}", "check that variable") from None
+
+
+def _github_file(invocation: Invocation) -> str:
+    path = invocation.environ.get("GITHUB_ENV")
+    if not path:
+        raise NotAllowed("GITHUB_ENV is not set", "use --format github in a step of a GitHub Actions job")
+    return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsome_env.app.resolve import Selection
 from authsome_env.errors import AuthsomeError
-from authsome_env.model import Reference, check_connection_name, check_provider_name
+from authsome_env.model import Reference
 
 from . import arguments
 from .env import failed, find_variables, format_of, print_variables
@@ -24,9 +24,6 @@ def export(
     """Example: authsome export aws -c prod --format dotenv"""
     format_ = format_of(format, invocation)
     try:
-        check_provider_name(provider)
-        if connection is not None:
-            check_connection_name(connection)
         selection = Selection(named=[Reference(provider, connection)], everything=False, prefix=prefix or "")
         resolution = find_variables(selection, format_, invocation, to_artifact=to_artifact)
         given = {"-c": connection, "--format": format, "--prefix": prefix}

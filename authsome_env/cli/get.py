@@ -10,7 +10,6 @@ import typer
 from authsome_env.app.find import find_connection, pick_field
 from authsome_env.app.resolve import known_fields
 from authsome_env.deliver.text import utf8
-from authsome_env.model import check_connection_name
 
 from . import arguments
 from .describe import as_json, as_lines
@@ -34,13 +33,12 @@ def get(
 
     Example: authsome get openai -c work --field status
     """
-    if connection is not None:
-        check_connection_name(connection)
     workspace = workspace_of(invocation)
     now = invocation.now()
     with workspace.open() as vault:
         credential = find_connection(workspace, vault, provider, connection)
-        known = known_fields(workspace, vault, provider)
+        known, public = known_fields(workspace, vault, provider)
+    shown = {name for name in credential.fields if show_secret or name in public}
     metadata = as_json(credential.connection, now)
     if field is not None and field in metadata:
         value = metadata[field]
@@ -48,20 +46,19 @@ def get(
         return
     if field is not None:
         secret = pick_field(credential, field, [*known, *metadata])
-        if not show_secret:
+        if field not in shown:
             invocation.say(f"{field} is hidden; --show-secret prints it")
-        text = secret.reveal_bytes() if show_secret else _REDACTED.encode()
+        text = secret.reveal_bytes() if field in shown else _REDACTED.encode()
         if invocation.json:
             text = json.dumps(utf8(field, text, "JSON")).encode()
         invocation.data(text + b"\n")
         return
     fields = {
-        name: secret.reveal() if show_secret else _REDACTED for name, secret in credential.fields.items()
+        name: secret.reveal() if name in shown else _REDACTED for name, secret in credential.fields.items()
     }
     if invocation.json:
-        for name, secret in credential.fields.items():
-            if show_secret:
-                utf8(name, secret.reveal_bytes(), "JSON")
+        for name in shown:
+            utf8(name, credential.fields[name].reveal_bytes(), "JSON")
         invocation.data(json.dumps({**metadata, "fields": fields}) + "\n")
         return
     lines = [*as_lines(credential.connection, now), *fields.items()]

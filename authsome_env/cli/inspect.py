@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from authsome_env.errors import VaultNotFound
-from authsome_env.model import check_connection_name
 
 from . import arguments
 from .describe import as_json, as_lines
@@ -30,10 +29,9 @@ def inspect(
             else:
                 from authsome_env.app.find import find_connection
 
-                check_connection_name(connection)
                 found = [find_connection(workspace, vault, provider, connection).connection]
     except VaultNotFound:
-        if connection is not None or workspace.home.vault_names() or workspace.vault_name != "default":
+        if connection is not None or not workspace.home.is_fresh(workspace.vault_name):
             raise
     if invocation.json:
         described = definition_as_json(definition, bundled=not registry.is_registered(provider))

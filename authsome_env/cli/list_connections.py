@@ -28,7 +28,7 @@ def list_connections(
         with workspace.open() as vault:
             connections = [credential.connection for credential in vault.all()]
     except VaultNotFound:
-        if workspace.home.vault_names() or workspace.vault_name != "default":
+        if not workspace.home.is_fresh(workspace.vault_name):
             raise
         connections = []  # a newcomer has no vault yet, and no connection
     connected = {connection.provider for connection in connections}

@@ -106,8 +106,9 @@ _ABOUT = "Log in once per account; hand programs short-lived credentials as envi
 _DETAILS = {
     "run": "Without -p: the default connection of every connected provider. Flags stand before CMD; what "
     "follows it belongs to it. The exit code is CMD's own; 125 if authsome failed before CMD started, 126 "
-    "if CMD cannot be executed, 127 if it is not found.",
-    "env": 'For the current shell: eval "$(authsome env)". On a terminal the values are not shown.',
+    "if CMD cannot be executed, 127 if it is not found.\n\n"
+    "Example: authsome run -p openai:work -- python agent.py",
+    "env": 'On a terminal the values are not shown.\n\nExample: eval "$(authsome env)"',
 }
 """The help of the verbs that no Typer function describes."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from authsome_env.app.workspace import Workspace
-from authsome_env.errors import LoginCancelled
+from authsome_env.errors import LoginCancelled, UsageError
 from authsome_env.model import Secret
+
+from .invocation import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,9 +47,28 @@ def ask_secret(prompt: str) -> Secret:
     try:
         return Secret(getpass.getpass(prompt))
     except (EOFError, KeyboardInterrupt):
+        _end_line()
         raise LoginCancelled("cancelled; nothing was saved") from None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def confirm(question: str, invocation: Invocation) -> bool:
+    """Whether the person at the terminal says yes. Raises UsageError where there is none to ask."""
+    if not has_terminal(invocation):
+        raise UsageError("there is no terminal to ask whether you are sure", "give --yes")
+    with open("/dev/tty", "r+b", buffering=0) as terminal:
+        terminal.write(f"{printable(question)} [y/N] ".encode())
+        answer = terminal.readline()
+        if not answer.endswith(b"\n"):
+            terminal.write(b"\n")
+    return answer.strip().lower() in (b"y", b"yes")
+
+
+def _end_line() -> None:
+    """What we say next must not stand behind the prompt."""
+    with open("/dev/tty", "wb", buffering=0) as terminal:
+        terminal.write(b"\n")
 
 
 def warn_of_key_file(source: str, invocation: Invocation) -> None:

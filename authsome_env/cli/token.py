@@ -24,7 +24,7 @@ def token(invocation: Invocation, reference: arguments.Reference) -> None:
     with workspace.open() as vault:
         credential = find_connection(workspace, vault, wanted.provider, wanted.connection)
         check_usable(credential, invocation.now())
-        known = known_fields(workspace, vault, wanted.provider)
+        known, _ = known_fields(workspace, vault, wanted.provider)
         secret = pick_field(credential, wanted.field, known)
     if not invocation.json:
         invocation.data(secret.reveal_bytes() + b"\n")

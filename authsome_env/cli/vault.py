@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from authsome_env.durable import private_folder
-from authsome_env.errors import AuthsomeError, LoginCancelled, NotAllowed, UsageError
+from authsome_env.errors import AuthsomeError, LoginCancelled, NotAllowed
 from authsome_env.model import check_connection_name
 
 from . import arguments
 from .invocation import Invocation
-from .setting import has_terminal, warn_of_key_file, workspace_of
+from .setting import confirm, warn_of_key_file, workspace_of
 from .table import table
 
 _Meant = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="the vault; else the one that every command uses")
+    str | None, typer.Argument(metavar="NAME", help="the vault; else the one that every command uses")
 ]
 _Named = Annotated[str, typer.Argument(metavar="NAME", help="the vault's name")]
 
@@ -99,11 +99,8 @@ def remove(invocation: Invocation, name: _Named, yes: arguments.Yes = False) -> 
     workspace = workspace_of(invocation)
     if not os.path.exists(workspace.home.vault_path(name)):
         raise workspace.home.vault_missing(name)
-    if not yes:
-        if not has_terminal(invocation):
-            raise UsageError("there is no terminal to ask whether you are sure", "give --yes")
-        if not typer.confirm(f"delete the vault {name} and all its connections?", err=True):
-            raise LoginCancelled("cancelled; nothing was deleted")
+    if not (yes or confirm(f"delete the vault {name} and all its connections?", invocation)):
+        raise LoginCancelled("cancelled; nothing was deleted")
     remove_vault(name, workspace.access)
     if invocation.json:
         invocation.data(json.dumps({"vault": name, "removed": True}) + "\n")

@@ -19,7 +19,7 @@ def whoami(invocation: Invocation) -> None:
     try:
         found = describe_vault(workspace.vault_name, home)
     except VaultNotFound:
-        if home.vault_names() or workspace.vault_name != "default":
+        if not home.is_fresh(workspace.vault_name):
             raise
         found = {}
     known = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from authsome_env.clock import parse_duration
-from authsome_env.durable import replace_private, storage_error
+from authsome_env.durable import look_at, replace_private, storage_error
 from authsome_env.errors import StorageError, UsageError, nearest
 from authsome_env.model import check_connection_name
 
@@ -174,7 +174,7 @@ def _text(path: str) -> str | None:
         return None
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be read: {error.strerror}", f"look at it with `ls -l {path}`"
+            f"{path} cannot be read: {(error.strerror or 'error').lower()}", look_at(path)
         ) from error
     try:
         return raw.decode()

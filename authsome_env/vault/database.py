@@ -28,7 +28,7 @@ _PRIMARY_CODE = 0xFF  # the low byte of an extended result code
 class Database:
     """One open vault file. Every method raises VaultDamaged or StorageError for what SQLite reports."""
 
-    __slots__ = ("_db", "path", "writable")
+    __slots__ = ("_db", "_obstacle", "path")
 
     def __init__(self, path: str) -> None:
         """Open an existing vault. Raises VaultNotFound, VaultDamaged, VaultFormat, StorageError."""
@@ -43,10 +43,11 @@ class Database:
                 f"cannot read {path}: {(error.strerror or 'error').lower()}",
                 "check who owns it: it should be yours, mode 0600",
             ) from None
-        self.writable = _writable(path)
-        # WAL needs its index file, which a read-only file system cannot hold.
-        self._db = _connect(path, "mode=rw" if self.writable else "mode=ro&immutable=1")
+        self._obstacle = None if _writable(path) else _read_only(path)
+        self._db = _connect(path, "mode=rw" if self._obstacle is None else _reading_mode(path))
         try:
+            if self._obstacle is None:
+                self._try_index()
             application, version = self.row(
                 "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
             )
@@ -60,6 +61,20 @@ class Database:
         except BaseException:
             self._db.close()
             raise
+
+    def _try_index(self) -> None:
+        """Begin to read. WAL needs an index file beside the vault, for which a full disk may have no room.
+
+        Then what is there can be read all the same.
+        """
+        try:
+            self.rows("PRAGMA schema_version")
+        except StorageError as error:
+            if _has_log(self.path):
+                raise
+            self._obstacle = error
+            self._db.close()
+            self._db = _connect(self.path, _reading_mode(self.path))
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         try:
@@ -81,6 +96,11 @@ class Database:
         self._db.close()
 
     @property
+    def obstacle(self) -> StorageError | None:
+        """Why the vault can be read, but not changed."""
+        return self._obstacle
+
+    @property
     def raw(self) -> sqlite3.Connection:
         """For SQLite's own functions (JSON); never for the vault's tables."""
         return self._db
@@ -95,11 +115,8 @@ class Transaction:
         self._database = database
 
     def __enter__(self) -> None:
-        if not self._database.writable:
-            raise StorageError(
-                f"{self._database.path} cannot be changed: read-only",
-                "make the vault's folder writable, or set AUTHSOME_HOME to another folder",
-            )
+        if self._database.obstacle is not None:
+            raise self._database.obstacle
         for statement in (*_DURABLE, "BEGIN IMMEDIATE"):
             self._database.rows(statement)
 
@@ -130,22 +147,26 @@ _DURABLE = (
 
 
 def create(path: str, script: str) -> sqlite3.Connection:
-    """A new database in the empty file `path` (made 0600 by the caller), with `script` run in it."""
+    """A new database in the empty file `path` (made 0600 by the caller), with `script` run in it.
+
+    Not in WAL mode yet: that leaves to the closing, which reports no errors, to bring commits into the file.
+    Raises sqlite3.Error.
+    """
     db = _connect(path, "mode=rw")
     try:
-        db.execute("PRAGMA journal_mode = WAL")
         for statement in _DURABLE:
             db.execute(statement)
-        db.executescript(script)
-    except sqlite3.Error as error:
+        db.executescript(f"BEGIN; {script} COMMIT;")
+    except BaseException:
         db.close()
-        raise translate(error, path) from None
+        raise
     return db
 
 
 def _connect(path: str, mode: str) -> sqlite3.Connection:
     escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    db = sqlite3.connect(f"file:{escaped}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    # `//`: an empty authority, or a path that begins with two slashes would be read as a host.
+    db = sqlite3.connect(f"file://{escaped}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     # A damaged text column must reach the check of its seal, not end in a decoding error.
     db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     return db
@@ -153,6 +174,26 @@ def _connect(path: str, mode: str) -> sqlite3.Connection:
 
 def _writable(path: str) -> bool:
     return os.access(path, os.W_OK) and os.access(os.path.dirname(path) or ".", os.W_OK)
+
+
+def _has_log(path: str) -> bool:
+    """Whether a killed writer left commits in the WAL that are not in the vault's file yet."""
+    try:
+        return os.path.getsize(path + "-wal") > 0
+    except OSError:
+        return False
+
+
+def _reading_mode(path: str) -> str:
+    """Without an index file nothing can be read from the log; then nobody may be writing either."""
+    return "mode=ro" if _has_log(path) else "mode=ro&immutable=1"
+
+
+def _read_only(path: str) -> StorageError:
+    return StorageError(
+        f"{path} cannot be changed: read-only",
+        "make the vault's folder writable, or set AUTHSOME_HOME to another folder",
+    )
 
 
 def _damaged(path: str) -> VaultDamaged:
@@ -164,12 +205,14 @@ def _damaged(path: str) -> VaultDamaged:
 
 def translate(error: sqlite3.Error, path: str) -> StorageError | VaultDamaged:
     """SQLite's error as ours: damage, or a place that cannot be written."""
-    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & _PRIMARY_CODE
     if code in _DAMAGED or (not isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_ERROR):
         return _damaged(path)
     if code == sqlite3.SQLITE_ERROR:  # "no such table" and its like: the schema is not ours
         return _damaged(path)
-    reason = os.strerror(errno.ENOSPC) if code == sqlite3.SQLITE_FULL else str(error)
+    full = code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE
+    reason = os.strerror(errno.ENOSPC) if full else str(error)
     return StorageError(
         f"cannot use {path}: {reason.lower()}; nothing was changed",
         "make that place writable and free some space, or set AUTHSOME_HOME to another folder",

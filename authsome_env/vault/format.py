@@ -78,6 +78,20 @@ CREATE UNIQUE INDEX defaults ON connections (provider) WHERE is_default = 1;
 """
 
 
+_HEX = frozenset("0123456789abcdef")
+
+
+def is_key_id(key_id: object, vault_id: object) -> bool:
+    """Whether `key_id` can be the name of a master key of that vault: `<vault id>.<32 hex digits>`.
+
+    It becomes a file's name, and keys are deleted by it, before any seal has proved it.
+    """
+    if not (isinstance(key_id, str) and isinstance(vault_id, str)):
+        return False
+    vault, _, key = key_id.partition(".")
+    return vault == vault_id and all(len(part) == 32 and _HEX.issuperset(part) for part in (vault, key))
+
+
 def vault_key_binding(meta: Mapping[str, Any]) -> bytes:
     return bind(
         "vault key",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 
 from authsome_env.durable import private_folder
-from authsome_env.errors import VaultNotFound, nearest
+from authsome_env.errors import UsageError, VaultNotFound, nearest
 from authsome_env.model import check_connection_name
 
 TYPE_CHECKING = False
@@ -26,11 +26,11 @@ class Home:
     __slots__ = ("keys", "path", "providers", "vaults")
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        data = environ.get("XDG_DATA_HOME", "")
-        if not data.startswith("/"):  # the XDG base directory specification: ignore relative ones
-            user = environ.get("HOME") or os.path.expanduser("~")
-            data = os.path.join(user, ".local", "share")
-        self.path = os.path.abspath(environ.get("AUTHSOME_HOME") or os.path.join(data, "authsome"))
+        """Raises UsageError where none of these says a folder."""
+        try:
+            self.path = os.path.abspath(environ.get("AUTHSOME_HOME") or _usual(environ))
+        except FileNotFoundError:  # a relative one, and the current folder was deleted
+            raise UsageError("AUTHSOME_HOME is relative to a folder that is gone", _ABSOLUTE) from None
         self.keys = os.path.join(self.path, "keys")
         self.vaults = os.path.join(self.path, "vaults")
         self.providers = os.path.join(self.path, "providers")
@@ -50,18 +50,46 @@ class Home:
             return []
         return sorted(name.removesuffix(".db") for name in found if name.endswith(".db"))
 
+    def is_fresh(self, vault: str) -> bool:
+        """Whether that missing vault is just the first one, not made yet; another name may be a slip.
+
+        It may exist by now: somebody else's first login at this moment is no surprise.
+        """
+        return vault == "default" and set(self.vault_names()) <= {vault}
+
     def vault_missing(self, name: str) -> VaultNotFound:
         names = self.vault_names()
-        if not names:
+        if self.is_fresh(name):
             return VaultNotFound(
                 "there is no vault yet", "make it with your first login: authsome login PROVIDER"
             )
+        make = f"make it: authsome vault create {name}"
         return VaultNotFound(
             f"there is no vault {name}{nearest(name, names)}",
-            f"choose one of {', '.join(names)}, or make it: authsome vault create {name}",
+            f"choose one with --vault ({', '.join(names)}), or {make}" if names else make,
         )
 
     def prepare(self) -> None:
         """Make the folders. Raises StorageError."""
         for folder in (self.path, self.vaults):
             private_folder(folder)
+
+
+_ABSOLUTE = "set AUTHSOME_HOME to a folder's whole path, as in AUTHSOME_HOME=/srv/app/authsome"
+
+
+def _usual(environ: Mapping[str, str]) -> str:
+    data = environ.get("XDG_DATA_HOME", "")
+    if data.startswith("/"):  # the XDG base directory specification: ignore relative ones
+        return os.path.join(data, "authsome")
+    user = environ.get("HOME")
+    if not user:
+        import pwd
+
+        try:
+            user = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:  # a container's user need not have an entry
+            user = ""
+    if not user.startswith("/"):
+        raise UsageError("this user has no home folder (HOME)", _ABSOLUTE)
+    return os.path.join(user, ".local", "share", "authsome")

@@ -8,30 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 
-from authsome_env.durable import FolderLock, create_private, private_folder, storage_error, sync_folder
+from authsome_env.durable import FolderLock
 from authsome_env.errors import AuthsomeError, KeyUnavailable, NotAllowed, WrongKey
 
-from . import cache
-from .database import create as create_database
-from .database import translate
+from . import cache, draft
 from .envelope import new_key, seal
-from .format import SCHEMA, vault_key_binding
+from .format import is_key_id, vault_key_binding
+from .keys.places import NAMES as KEY_PLACES
 from .keys.variable import from_environment
 from .store import new_id
 from .unlock import check_unlocked, open_database, read_meta, vault_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from .database import Database
     from .home import Home
     from .unlock import KeyAccess
-
-_DRAFT = ".draft"
 
 
 def create_vault(name: str, access: KeyAccess, *, source: str | None, owner: str, now: float) -> str:
@@ -48,7 +44,7 @@ def create_vault(name: str, access: KeyAccess, *, source: str | None, owner: str
     with FolderLock(home.path):
         if os.path.exists(path):
             return str(describe_vault(name, home)["key_source"])
-        _sweep(home)
+        _sweep(access)
         source = source or _choose_source(access)
         vault_id = new_id()
         meta: dict[str, Any] = {
@@ -58,14 +54,20 @@ def create_vault(name: str, access: KeyAccess, *, source: str | None, owner: str
             "key_source": source,
             "key_id": _new_key_id(vault_id),
         }
-        place = access.place(source)
-        master, parameters = place.create(meta["key_id"])
         try:
-            meta["key_parameters"] = _lines(parameters)
-            meta["wrapped_key"] = seal(master, new_key(), vault_key_binding(meta))
-            _write_database(path, meta)
+            db = draft.begin(path, meta)
+            try:
+                master, parameters = access.place(source).create(meta["key_id"])
+                meta["key_parameters"] = _lines(parameters)
+                meta["wrapped_key"] = seal(master, new_key(), vault_key_binding(meta))
+                draft.fill(db, path, meta)
+                draft.publish(db, path)
+            finally:
+                db.close()
         except BaseException:
-            place.delete(meta["key_id"])
+            with contextlib.suppress(AuthsomeError):  # else the next one does it; the first error is the news
+                _delete_all_keys(access, meta)
+                draft.discard(path)
             raise
         return source
 
@@ -92,26 +94,21 @@ def remove_vault(name: str, access: KeyAccess) -> None:
     """Delete the vault, its master key and its cached key. A damaged vault is deleted all the same."""
     home = access.home
     path = home.vault_path(name)
-    if not os.path.exists(path):
-        raise home.vault_missing(name)
     with FolderLock(home.path):
-        keys: list[tuple[str, str]] = []
+        if not os.path.exists(path):
+            raise home.vault_missing(name)
+        meta: dict[str, Any] = {}
         with contextlib.suppress(AuthsomeError):  # damaged: its key cannot be named any more
             database = open_database(name, home)
             try:
                 meta = read_meta(database)
             finally:
                 database.close()
-            keys = [(meta["key_source"], meta["key_id"]), *_stale(meta)]
             cache.drop(meta["vault_id"])
-        try:
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path + suffix)
-            sync_folder(home.vaults)
-        except OSError as error:
-            raise storage_error(error, path) from None
-        _delete_keys(access, keys)
+        _sweep(access)  # what an earlier one left under the same name
+        draft.withdraw(path)
+        _delete_all_keys(access, meta)
+        draft.discard(path)
 
 
 def lock_vault(name: str, home: Home) -> None:
@@ -132,10 +129,13 @@ def unlock_vault(name: str, access: KeyAccess) -> None:
 def _set_locked(name: str, home: Home, *, locked: bool) -> None:
     database = open_database(name, home)
     try:
-        with database.transaction():
-            database.rows("REPLACE INTO meta VALUES ('locked', ?)", (int(locked),))
-        if locked:
-            cache.drop(read_meta(database)["vault_id"])
+        vault_id = read_meta(database)["vault_id"]
+        try:
+            with database.transaction():
+                database.rows("REPLACE INTO meta VALUES ('locked', ?)", (int(locked),))
+        finally:
+            if locked:  # after the flag, or a command in between would cache the key again
+                cache.drop(vault_id)
     finally:
         database.close()
 
@@ -165,19 +165,19 @@ def _rekey(name: str, database: Database, access: KeyAccess, wanted: str | None)
         )
     # On the way to a variable the vault opens by its recorded source: the variable holds the new key.
     key = vault_key(name, old, access, recorded=source == "variable")
-    _delete_keys(access, _stale(old))
+    left = _delete_keys(access, _stale(old))
     new = {**old, "key_source": source, "key_id": _new_key_id(old["vault_id"])}
-    _set_stale(database, [(source, new["key_id"])])
+    _set_stale(database, [*left, (source, new["key_id"])])
     master, parameters = access.place(source).create(new["key_id"])
     new["key_parameters"] = _lines(parameters)
     new["wrapped_key"] = seal(master, key, vault_key_binding(new))
-    new["stale_keys"] = f"{old['key_source']}:{old['key_id']}"
+    left.append((old["key_source"], old["key_id"]))
+    new["stale_keys"] = _lines_of_keys(left)
     with database.transaction():
         for entry in ("key_source", "key_id", "key_parameters", "wrapped_key", "stale_keys"):
             database.rows("REPLACE INTO meta VALUES (?, ?)", (entry, new[entry]))
     cache.drop(old["vault_id"])
-    _delete_keys(access, [(old["key_source"], old["key_id"])])
-    _set_stale(database, [])
+    _set_stale(database, _delete_keys(access, left))
     return str(source)
 
 
@@ -195,55 +195,56 @@ def _lines(parameters: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={value}" for name, value in parameters.items())
 
 
+def _keys_in(text: str, meta: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Source and id of the master keys that `text` names, one `source:id` a line.
+
+    No seal need have proved them, so what is no key of the vault of `meta` is passed over.
+    """
+    named = (line.partition(":") for line in text.split("\n"))
+    return [
+        (source, key_id)
+        for source, _, key_id in named
+        if source in KEY_PLACES and is_key_id(key_id, meta.get("vault_id"))
+    ]
+
+
 def _stale(meta: Mapping[str, Any]) -> list[tuple[str, str]]:
-    lines = str(meta.get("stale_keys", "")).split("\n")
-    return [(source, key_id) for source, mark, key_id in (line.partition(":") for line in lines) if mark]
+    stale = _keys_in(str(meta.get("stale_keys", "")), meta)
+    return [key for key in stale if key[1] != meta["key_id"]]
 
 
-def _set_stale(database: Database, keys: list[tuple[str, str]]) -> None:
-    text = "\n".join(f"{source}:{key_id}" for source, key_id in keys)
+def _set_stale(database: Database, keys: Sequence[tuple[str, str]]) -> None:
     with database.transaction():
-        database.rows("REPLACE INTO meta VALUES ('stale_keys', ?)", (text,))
+        database.rows("REPLACE INTO meta VALUES ('stale_keys', ?)", (_lines_of_keys(keys),))
 
 
-def _delete_keys(access: KeyAccess, keys: list[tuple[str, str]]) -> None:
+def _lines_of_keys(keys: Sequence[tuple[str, str]]) -> str:
+    return "\n".join(f"{source}:{key_id}" for source, key_id in keys)
+
+
+def _delete_keys(access: KeyAccess, keys: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those that are out of reach now, for a later try; they open nothing any more."""
+    left = []
     for source, key_id in keys:
-        with contextlib.suppress(KeyUnavailable, WrongKey):  # out of reach now; it opens nothing any more
-            access.place(source).delete(key_id)
-
-
-def _write_database(path: str, meta: Mapping[str, Any]) -> None:
-    """The vault appears under its name when it is whole and durable."""
-    draft = path + _DRAFT
-    private_folder(os.path.dirname(path))
-    create_private(draft, b"")
-    try:
-        db = create_database(draft, SCHEMA)
         try:
-            db.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
-        finally:
-            db.close()
-        os.rename(draft, path)
-        sync_folder(os.path.dirname(path))
-    except sqlite3.Error as error:
-        os.unlink(draft)
-        raise translate(error, path) from None
-    except OSError as error:
-        os.unlink(draft)
-        raise storage_error(error, path) from None
+            access.place(source).delete(key_id)
+        except (KeyUnavailable, WrongKey):
+            left.append((source, key_id))
+    return left
 
 
-def _sweep(home: Home) -> None:
-    """Remove what a killed `create_vault` left: its draft, and key files of no vault."""
-    for name in os.listdir(home.vaults):
-        if _DRAFT in name:
-            os.unlink(os.path.join(home.vaults, name))
-    if not os.path.isdir(home.keys):
-        return
-    try:
-        known = {describe_vault(name, home)["id"] for name in home.vault_names()}
-    except AuthsomeError:
-        return  # one vault cannot be read now, and its key may lie there
-    for key_id in os.listdir(home.keys):
-        if key_id.partition(".")[0] not in known:
-            os.unlink(os.path.join(home.keys, key_id))
+def _delete_all_keys(access: KeyAccess, meta: Mapping[str, Any]) -> None:
+    """The keys of a vault that is gone, unless a copy of it, which somebody laid beside it, needs them."""
+    for name in access.home.vault_names():
+        with contextlib.suppress(AuthsomeError):
+            if describe_vault(name, access.home)["id"] == meta.get("vault_id"):
+                return
+    text = f"{meta.get('key_source')}:{meta.get('key_id')}\n{meta.get('stale_keys')}"
+    _delete_keys(access, _keys_in(text, meta))
+
+
+def _sweep(access: KeyAccess) -> None:
+    """Finish what a killed `create_vault` or `remove_vault` left: delete the key, then what names it."""
+    for path in draft.left_behind(access.home):
+        _delete_all_keys(access, draft.meta_of(path))
+        draft.discard(path)

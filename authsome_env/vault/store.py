@@ -70,21 +70,21 @@ class Vault:
     # Reading
 
     def find(self, provider: str, name: str) -> Credential | None:
-        return self._one("provider = ? AND name = ?", provider, name)
+        return next(self._select(provider=provider, name=name), None)
 
     def default(self, provider: str) -> Credential | None:
-        return self._one("provider = ? AND is_default = 1", provider)
+        return next(self._select(provider=provider, is_default=True), None)
 
     def defaults(self) -> list[Credential]:
         """Every provider's default connection, by provider."""
-        return list(self._select("is_default = 1 ORDER BY provider"))
+        return list(self._select("provider", is_default=True))
 
     def all(self) -> list[Credential]:
-        return list(self._select("1 ORDER BY provider, is_default DESC, name"))
+        return list(self._select("provider, is_default DESC, name"))
 
     def of_provider(self, provider: str) -> list[Credential]:
         """The default connection first, then by name."""
-        return list(self._select("provider = ? ORDER BY is_default DESC, name", provider))
+        return list(self._select("is_default DESC, name", provider=provider))
 
     def names(self, provider: str) -> list[str]:
         """Connection names, read without proof: for messages, and to delete what is damaged."""
@@ -195,9 +195,13 @@ class Vault:
                 f"delete it with `authsome logout {where}`, then `authsome login {where}`",
             ) from None
 
-    def _select(self, where: str, *values: str) -> Iterator[Credential]:
-        query = f"SELECT {_COLUMNS} FROM connections WHERE {where}"  # noqa: S608 - our own conditions
-        for row in self._database.rows(query, values):
+    def _select(self, order: str = "provider", **asked: str | bool) -> Iterator[Credential]:
+        """The connections that have the metadata `asked` for."""
+        # The mark as a literal, or SQLite would not use the index of defaults.
+        conditions = ("is_default = 1" if name == "is_default" else f"{name} = ?" for name in asked)
+        where = " AND ".join(conditions) or "1"
+        query = f"SELECT {_COLUMNS} FROM connections WHERE {where} ORDER BY {order}"  # noqa: S608 - our own
+        for row in self._database.rows(query, [value for value in asked.values() if value is not True]):
             metadata = dict(zip(METADATA, row, strict=False))
             for name in ("is_default", "refused", "renewable"):
                 metadata[name] = metadata[name] == 1
@@ -207,11 +211,14 @@ class Vault:
             # Bound are the values as they lie in the row, not as we understand them.
             binding = use_binding(self.id, row[: len(METADATA)])
             packed = self._open(connection, key, sealed["use_part"], binding)
+            # SQLite finds a row by an index, which no seal binds: it may lead to another account's.
+            if any(getattr(connection, name) != value for name, value in asked.items()):
+                raise VaultDamaged(
+                    f"the index of vault {self.name} is damaged or was altered",
+                    "put back a copy of the vault, or move it away and log in again",
+                )
             fields = {name: Secret.from_bytes(value) for name, value in unpack(packed).items()}
             yield Credential(connection, fields, sealed)
-
-    def _one(self, where: str, *values: str) -> Credential | None:
-        return next(self._select(where, *values), None)
 
     def _providers(self) -> list[tuple[str, bool]]:
         # Steps from name to name along the index: as fast with ten thousand connections as with three.

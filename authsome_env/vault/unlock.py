@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from authsome_env.errors import VaultDamaged, VaultLocked, VaultNotFound, WrongKey
+from authsome_env.errors import KeyUnavailable, VaultDamaged, VaultLocked, VaultNotFound, WrongKey
 
 from .database import Database
 from .envelope import Unsealable, unseal
-from .format import vault_key_binding
-from .keys.places import place
+from .format import is_key_id, vault_key_binding
+from .keys.places import NAMES, place
 from .keys.variable import from_environment
 from .store import Vault
 
@@ -53,11 +53,16 @@ class KeyAccess:
 
 
 def read_meta(database: Database) -> dict[str, Any]:
-    """Raises VaultDamaged when an entry that every vault has is missing."""
+    """Raises VaultDamaged when an entry that every vault has is missing, or is of another kind."""
     meta = dict(database.rows("SELECT name, value FROM meta"))
-    if not {"vault_id", "owner", "key_source", "key_id", "wrapped_key"} <= meta.keys():
+    if not (
+        isinstance(meta.get("owner"), str)
+        and meta.get("key_source") in NAMES
+        and is_key_id(meta.get("key_id"), meta.get("vault_id"))
+        and isinstance(meta.get("wrapped_key"), bytes)
+    ):
         raise VaultDamaged(
-            f"{database.path} lacks a part that every vault has",
+            f"{database.path} lacks a part that every vault has, or it was altered",
             "put back a copy of it, or move it away and log in again",
         )
     return meta
@@ -70,11 +75,33 @@ def open_vault(name: str, access: KeyAccess) -> Vault:
     """
     database = open_database(name, access.home)
     try:
-        meta = read_meta(database)
-        check_unlocked(name, meta)
-        return Vault(database, name, meta["vault_id"], vault_key(name, meta, access))
+        while True:
+            meta = read_meta(database)
+            check_unlocked(name, meta)
+            try:
+                key = vault_key(name, meta, access)
+            except (KeyUnavailable, WrongKey):
+                # Not if a rekey between those two lines put another key in the place of the one we sought.
+                if read_meta(database)["key_id"] == meta["key_id"]:
+                    raise
+                continue
+            if meta["key_source"] in _CACHED_SOURCES:
+                _check_still_unlocked(name, database)
+            return Vault(database, name, meta["vault_id"], key)
     except BaseException:
         database.close()
+        raise
+
+
+def _check_still_unlocked(name: str, database: Database) -> None:
+    """A lock while we sought the key found nothing in the cache yet to drop."""
+    meta = read_meta(database)
+    try:
+        check_unlocked(name, meta)
+    except VaultLocked:
+        from . import cache
+
+        cache.drop(meta["vault_id"])
         raise
 
 

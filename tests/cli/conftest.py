@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import random
 import string
 import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 import pytest
@@ -29,6 +31,7 @@ class Authsome:
     """`authsome("login", "openai", "--stdin", input=key)` runs the installed command in a fresh home."""
 
     def __init__(self, folder: str) -> None:
+        self.program = PROGRAM
         self.folder = folder
         self.home = os.path.join(folder, "home")
         self.temporary = os.path.join(folder, "tmp")
@@ -43,11 +46,14 @@ class Authsome:
         self.said: list[tuple[str, bytes]] = []
         """What the program printed where no secret may be: (which stream of which command, bytes)."""
 
-    def __call__(self, *arguments, input=b"", env=None, check=False, timeout=TIMEOUT_S, **how):  # noqa: A002
-        """A CompletedProcess with bytes. `env` is added to `.environ`; None in it takes a variable away."""
+    def __call__(self, *arguments, input=b"", env=None, check=False, through=(), timeout=TIMEOUT_S, **how):  # noqa: A002
+        """A CompletedProcess with bytes. `env` is added to `.environ`; None in it takes a variable away.
+
+        `through`: words before the program, such as a shell that changes something and becomes it.
+        """
         how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
         done = subprocess.run(
-            [PROGRAM, *arguments],
+            [*through, PROGRAM, *arguments],
             input=input,
             env=self.environment(env),
             start_new_session=True,  # no controlling terminal, so no prompt
@@ -63,7 +69,7 @@ class Authsome:
 
     def start(self, *arguments, env=None, **how):
         """A Popen of the same command. Its standard streams are /dev/null unless `how` says otherwise."""
-        how = {name: subprocess.DEVNULL for name in ("stdin", "stdout", "stderr")} | how
+        how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL) | how
         return subprocess.Popen(
             [PROGRAM, *arguments], env=self.environment(env), start_new_session=True, **how
         )
@@ -81,7 +87,8 @@ class Authsome:
 
     def leaks(self):
         """Where a secret of this session lies in clear, or merely encoded: in files, or in what was said."""
-        found = [where for where, data in self.said if holds_secret(data)]
+        kept = [key for home, _, names in os.walk(self.folder) for key in self._master_keys(home, names)]
+        found = [where for where, data in self.said if holds_secret(data) or any(key in data for key in kept)]
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 path = os.path.join(folder, name)
@@ -91,11 +98,20 @@ class Authsome:
                             found.append(path)
         return found
 
+    @staticmethod
+    def _master_keys(folder, names):
+        """What the key files in `folder` hold: a plaintext secret that has its place there, and only there."""
+        if os.path.basename(folder) == "keys":
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    yield file.read().strip() or b"an empty key file"
+
 
 def holds_secret(data: bytes) -> bool:
     return any(form in data for secret in _drawn for form in _forms(secret))
 
 
+@functools.cache
 def _forms(secret: bytes) -> set[bytes]:
     forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     forms.add(urllib.parse.quote_from_bytes(secret, safe="").encode())
@@ -107,16 +123,18 @@ def _forms(secret: bytes) -> set[bytes]:
 
 
 @pytest.fixture
-def authsome(tmp_path):
+def authsome():
     """The program in a fresh home. Afterwards no secret that was drawn may lie or have been said anywhere."""
-    program = Authsome(str(tmp_path))
-    yield program
-    assert program.leaks() == []
+    in_memory = "/dev/shm" if os.path.isdir("/dev/shm") else None  # thousands of durable writes
+    with tempfile.TemporaryDirectory(prefix="authsome-test-", dir=in_memory) as folder:
+        program = Authsome(folder)
+        yield program
+        assert program.leaks() == []
 
 
 @pytest.fixture(scope="session")
 def made_up_key():
-    """`made_up_key("openai")`: a key (bytes) of the provider's pattern, never drawn before, that is nobody's."""
+    """`made_up_key("openai")`: a new key (bytes) of the provider's pattern that is nobody's."""
 
     def draw(provider="openai"):
         prefix, length = _SHAPES[provider]

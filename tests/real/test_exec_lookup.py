@@ -20,6 +20,7 @@ RUNNERS = {
     "env": ["/usr/bin/env", "--"],
     "bash": ["/bin/bash", "-c", '"$@"', "bash"],
     "launcher": [sys.executable, "-I", "-S", str(ROOT / "tests/real/probes/launcher.py")],
+    "authsome": [os.path.join(os.path.dirname(sys.executable), "authsome"), "run", "--none", "--"],
 }
 SAY = '#!/bin/sh\necho "$0" "$@"\n'
 

@@ -89,4 +89,4 @@ def test_no_input_takes_the_way_to_ask_from_the_passphrase(tmp_path):
     with pytest.raises(KeyUnavailable) as caught:
         place.create(ID)
     assert "AUTHSOME_PASSPHRASE" in caught.value.hint
-    assert "authsome vault unlock" in caught.value.hint
+    assert "at a terminal" in caught.value.hint

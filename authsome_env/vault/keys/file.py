@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
-from authsome_env.durable import create_private, private_folder, storage_error, sync_folder
+from authsome_env.durable import create_private, look_at, private_folder, storage_error, sync_folder
 from authsome_env.errors import KeyUnavailable
 
 from . import text
@@ -59,7 +59,7 @@ class File:
             ) from error
         except OSError as error:
             raise KeyUnavailable(
-                f"the key file {path} cannot be read: {error.strerror}", f"look at it with `ls -l {path}`"
+                f"the key file {path} cannot be read: {(error.strerror or 'error').lower()}", look_at(path)
             ) from error
         key = text.decode(content)
         if key is None:
@@ -81,10 +81,12 @@ class File:
 
 def _check(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise KeyUnavailable(f"the key file {path} is no regular file", f"look at it with `ls -l {path}`")
+        raise KeyUnavailable(f"the key file {path} is no regular file", look_at(path))
     if status.st_uid != os.geteuid():
         raise KeyUnavailable(
             f"the key file {path} belongs to another user", "run authsome as the user who made this vault"
         )
     if status.st_mode & 0o077:
-        raise KeyUnavailable(f"others may use the key file {path}", f"chmod 600 {path}")
+        import shlex  # loads `re`; only ever needed to report an error
+
+        raise KeyUnavailable(f"others may use the key file {path}", f"chmod 600 {shlex.quote(path)}")

@@ -37,7 +37,8 @@ _STORES = (
 ANSWER_S = 20.0  # for a store that need not ask anybody; D-Bus itself may start it first
 PROMPT_S = 120.0  # for a person to find the window and type a password
 
-_INSTEAD = "`authsome init --key file` or `authsome init --key passphrase` does without it"
+_INSTEAD = "`--key file` or `--key passphrase` does without it"
+"""Of use only while the key's place is being chosen."""
 
 
 class Keyring:
@@ -72,7 +73,11 @@ class Keyring:
             store.set_password(SERVICE, key_id, written)
             return store.get_password(SERVICE, key_id)
 
-        if self._within(keep) != written:
+        try:
+            kept = self._within(keep)
+        except KeyUnavailable as error:
+            raise KeyUnavailable(error.message, f"{error.hint}; {_INSTEAD}") from error
+        if kept != written:
             raise KeyUnavailable("the keyring did not keep the key that it was given", _INSTEAD)
         return key, {}
 
@@ -139,7 +144,7 @@ class Keyring:
         if not results:
             raise KeyUnavailable(
                 f"the keyring gave no answer within {self._wait_s:.0f} s",
-                f"unlock it and try again; {_INSTEAD}",
+                "unlock it and try again",
             )
         return results[0]
 
@@ -159,10 +164,12 @@ def _find_store() -> KeyringBackend:
         if _class_name(candidate) in _STORES:
             return candidate
     if isinstance(selected, fail.Keyring) or not candidates:
-        raise KeyUnavailable("no keyring of the operating system is within reach", _INSTEAD)
+        raise KeyUnavailable(
+            "no keyring of the operating system is within reach", "run it in a desktop session"
+        )
     raise KeyUnavailable(
         f"the keyring library uses {_class_name(selected)}, which is no keyring of the operating system",
-        f"select another (PYTHON_KEYRING_BACKEND, keyringrc.cfg); {_INSTEAD}",
+        "select another (PYTHON_KEYRING_BACKEND, keyringrc.cfg)",
     )
 
 
@@ -179,9 +186,7 @@ def _check_unlocked(store: KeyringBackend) -> None:
         try:
             locked = secretstorage.Collection(bus, path).is_locked()
         except ItemNotFoundException as error:  # making the first one asks for its password
-            raise KeyUnavailable(
-                "there is no default keyring yet", f"log in to a desktop once; {_INSTEAD}"
-            ) from error
+            raise KeyUnavailable("there is no default keyring yet", "log in to a desktop once") from error
     if locked:
         raise _locked()
 
@@ -191,7 +196,7 @@ def _class_name(backend: KeyringBackend) -> str:
 
 
 def _locked() -> KeyUnavailable:
-    return KeyUnavailable("the keyring is locked", f"unlock it and try again; {_INSTEAD}")
+    return KeyUnavailable("the keyring is locked", "unlock it and try again")
 
 
 def _explained(error: Exception) -> KeyUnavailable:
@@ -202,6 +207,6 @@ def _explained(error: Exception) -> KeyUnavailable:
         return error
     if isinstance(error, KeyringLocked):
         return _locked()
-    explained = KeyUnavailable(f"the keyring failed ({type(error).__name__})", f"try again; {_INSTEAD}")
+    explained = KeyUnavailable(f"the keyring failed ({type(error).__name__})", "try again")
     explained.__cause__ = error
     return explained

@@ -70,7 +70,7 @@ class Passphrase:
         if self._ask is None:
             raise KeyUnavailable(
                 "the vault's key comes from a passphrase, and nobody can be asked for it here",
-                f"set {VARIABLE}, or run `authsome vault unlock` at a terminal",
+                f"set {VARIABLE}, or repeat the command at a terminal",
             )
         return self._ask
 

@@ -54,21 +54,18 @@ class Variable:
         self._environ = environ
 
     def create(self, key_id: str) -> tuple[bytes, dict[str, str]]:  # noqa: ARG002 - one key for all
-        return self._required(), {}
+        return self._required("to the new key; " + _HOW), {}
 
     def load(self, key_id: str, parameters: Mapping[str, str]) -> bytes:  # noqa: ARG002
-        return self._required()
+        return self._required("to the key that the vault was made with")
 
     def delete(self, key_id: str) -> None:
         pass
 
-    def _required(self) -> bytes:
+    def _required(self, to_what: str) -> bytes:
         key = from_environment(self._environ)
         if key is None:
-            raise KeyUnavailable(
-                f"{VARIABLE} is not set, and this vault's key is in no other place",
-                f"set {VARIABLE} or {FILE_VARIABLE} to the key that the vault was made with",
-            )
+            raise KeyUnavailable(f"{VARIABLE} is not set", f"set {VARIABLE} or {FILE_VARIABLE} {to_what}")
         return key
 
 

@@ -1,0 +1,177 @@
+# Completion of authsome for bash 3.2 (macOS) and later, with or without bash-completion.
+# Static text: it starts no authsome, so it costs nothing and asks for no key.
+
+_authsome() { # $2: what readline will replace, which ends at the cursor
+    local IFS=$' \t\n' cur=${2-} before="" lead="" line=${COMP_LINE-}
+    local command="" expected="" flags="" words="" word blank
+    local -i arguments=0 plain=0 count=0 i
+    local -a tokens=() starts=()
+    COMPREPLY=()
+
+    # Bash cuts words at COMP_WORDBREAKS too: `github:work` are three. Those that touch are one word of ours.
+    # `before` is what of the last one lies before `cur`.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        blank=${line%%[![:space:]]*}
+        line=${line#"$blank"}
+        if ((i == 0)) || [[ -n $blank || $line != "$word"* ]]; then
+            starts[count]=$i
+            tokens[count]=""
+            count+=1
+        fi
+        line=${line#"$word"}
+        if ((i == COMP_CWORD)); then
+            before=${tokens[count - 1]}
+            case $word in = | :) before+=$word cur="" ;; esac
+        fi
+        tokens[count - 1]+=$word
+    done
+
+    for ((i = 1; i < count - 1; i++)); do
+        word=${tokens[i]}
+        if [[ -n $expected ]]; then
+            expected=""
+        elif ((!plain)) && [[ $word == -- ]]; then
+            plain=1
+        elif ((!plain)) && [[ $word == -?* ]]; then
+            _authsome_expect "$word"
+        else
+            case $command in
+            "" | provider | vault) command="${command:+$command }$word" plain=0 ;;
+            run) break ;;
+            *) arguments+=1 ;;
+            esac
+        fi
+    done
+
+    word=$before$cur
+    if [[ $command == run && -z $expected ]] && { ((i < count - 1 || plain)) || [[ $word != -* ]]; }; then
+        _authsome_wrapped "${starts[i]}" 2>/dev/null || :
+        return 0
+    fi
+    if [[ -n $expected ]]; then
+        _authsome_value
+    elif ((!plain)) && [[ $word == --*=* ]]; then
+        _authsome_expect "${word%%=*}"
+        _authsome_drop_name
+        _authsome_value
+    elif ((!plain)) && [[ $word == -* ]]; then
+        _authsome_table
+        words=$flags
+    elif [[ -z $before ]]; then
+        _authsome_table
+        _authsome_argument
+    fi
+    for word in $words; do
+        [[ $word == "$cur"* ]] && COMPREPLY+=("$lead$word")
+    done
+    return 0
+}
+
+_authsome_table() { # sets `words` to what may follow `command`, and `flags`
+    case $command in
+    "")
+        words="run env token export login list inspect get check set-default rename logout init whoami"
+        words+=" provider vault demo"
+        flags="--version"
+        ;;
+    run)
+        flags="-p --provider --all --none --map --prefix --pass --drop --clean --keep-existing --strict"
+        flags+=" --explain"
+        ;;
+    env)
+        flags="--format -p --provider --all --none --map --prefix --strict --quoted --unset --to-artifact"
+        flags+=" --show-secret"
+        ;;
+    export) flags="-c --connection --format --prefix --quoted --to-artifact --show-secret" ;;
+    login) flags="-c --connection --force --stdin --from-env" ;;
+    list) flags="--all" ;;
+    inspect) flags="-c --connection" ;;
+    get) flags="-c --connection --field --show-secret" ;;
+    check) flags="--min-ttl" ;;
+    logout) flags="-c --connection --all" ;;
+    init | "vault create" | "vault rekey") flags="--key" ;;
+    provider) words="list show add remove test" ;;
+    "provider add") flags="--replace" ;;
+    vault) words="list create use remove lock unlock rekey" ;;
+    "vault remove") flags="-y --yes" ;;
+    token | set-default | rename | whoami | demo) ;;
+    "provider list" | "provider show" | "provider remove" | "provider test") ;;
+    "vault list" | "vault use" | "vault lock" | "vault unlock") ;;
+    *) return ;;
+    esac
+    flags+=" --vault --json --quiet --no-color --verbose --no-input -h --help"
+}
+
+_authsome_argument() {
+    case $command in
+    check) expected=reference ;;
+    token | export | login | inspect | get) ((arguments)) || expected=reference ;;
+    set-default | rename | logout) ((arguments)) || expected=reference ;;
+    "provider show" | "provider test") ((arguments)) || expected=reference ;;
+    "provider add") ((arguments)) || expected="file" ;;
+    esac
+    [[ -z $expected ]] || _authsome_value
+}
+
+_authsome_expect() { # FLAG: sets `expected` to what its value is, and to nothing if it takes none
+    case $1 in
+    -p | --provider) expected=reference ;;
+    --map) expected=mapping ;;
+    --format) expected=format ;;
+    --key) expected=key ;;
+    --from-env) expected=variable ;;
+    -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl) expected=anything ;;
+    *) expected="" ;;
+    esac
+}
+
+_authsome_value() { # sets `words` to the values that are `expected`
+    case $expected in
+    mapping) _authsome_drop_name || expected="" ;;
+    variable) _authsome_drop_name ;;
+    esac
+    [[ $before != *:* ]] || expected="" # the name of a connection
+    case $expected in
+    reference | mapping)
+        words="anthropic aws datadog github gitlab google groq linear notion openai slack twilio"
+        ;;
+    format) words="sh bash zsh fish powershell dotenv json github gitlab docker systemd" ;;
+    key) words="keyring file passphrase variable" ;;
+    variable) words=$(compgen -e) ;;
+    file) compopt -o default 2>/dev/null || : ;; # readline's own
+    esac
+}
+
+_authsome_drop_name() { # the NAME= that the word begins with; fails if there is none
+    if [[ $before == *=* ]]; then
+        before=${before#*=}
+    elif [[ $cur == *=* ]]; then # the user took `=` out of COMP_WORDBREAKS
+        lead+=${cur%%=*}=
+        cur=${cur#*=}
+    else
+        return 1
+    fi
+}
+
+_authsome_wrapped() { # INDEX: complete the command line that begins at that word
+    if declare -F _comp_command_offset >/dev/null; then
+        _comp_command_offset "$1" # bash-completion 2.12 and later
+    elif declare -F _command_offset >/dev/null; then
+        _command_offset "$1"
+    elif (($1 < COMP_CWORD)) || [[ $cur == */* ]]; then
+        compopt -o default
+    else
+        local name
+        while read -r name; do
+            [[ -z $name ]] || COMPREPLY+=("$name")
+        done <<<"$(compgen -c -- "$cur")"
+    fi
+}
+
+# Before bash 4 brought compopt, files are offered wherever there is nothing better, or nowhere.
+if ((BASH_VERSINFO[0] < 4)); then
+    complete -o default -F _authsome authsome
+else
+    complete -F _authsome authsome
+fi

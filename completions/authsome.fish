@@ -1,0 +1,192 @@
+# Completion of authsome for fish. Static text: it starts no authsome, so it costs nothing and asks for no key.
+
+# Three lines: the command that the cursor is at, how many arguments it has before the cursor, and which word of
+# the line begins the one that `run` wraps (0: none yet).
+function __authsome_line -d 'Tell where in a line of authsome the cursor is'
+    set -l tokens (commandline -opc)
+    set -l command
+    set -l arguments 0
+    set -l wrapped 0
+    set -l value no
+    set -l plain no
+    while set -e tokens[1]; and set -q tokens[1]
+        set -l token $tokens[1]
+        if test $value = yes
+            set value no
+        else if test $plain = no; and test "$token" = --
+            set plain yes
+        else if test $plain = no; and string match -qr -- '^-.' $token
+            contains -- $token -p --provider --map --format --key --from-env -c --connection --vault \
+                --prefix --pass --drop --field --min-ttl
+            and set value yes
+        else
+            switch "$command"
+                case '' provider vault
+                    set command (string trim -- "$command $token")
+                    set plain no
+                case run
+                    set wrapped (math (count (commandline -opc)) - (count $tokens) + 1)
+                    break
+                case '*'
+                    set arguments (math $arguments + 1)
+            end
+        end
+    end
+    printf '%s\n' "$command" $arguments $wrapped
+end
+
+function __authsome_at -d 'Whether the cursor is at this command, and not in the line that it wraps'
+    set -l line (__authsome_line)
+    test "$line[1]" = "$argv"; and test $line[3] = 0
+end
+
+function __authsome_first -d 'Whether this command has no argument yet'
+    set -l line (__authsome_line)
+    test "$line[1]" = "$argv"; and test $line[2] = 0
+end
+
+function __authsome_everywhere -d 'Whether the cursor is not in a line that is wrapped'
+    set -l line (__authsome_line)
+    test $line[3] = 0
+end
+
+function __authsome_run -d 'Complete the line that run wraps'
+    set -l wrapped (__authsome_line)[3]
+    set -l current (commandline -ct)
+    if test $wrapped = 0
+        string match -q -- '-*' $current; or complete -C "$current"
+    else
+        set -l tokens (commandline -opc)
+        complete -C (string join ' ' -- (string escape -- $tokens[$wrapped..-1]) $current)
+    end
+end
+
+function __authsome_providers
+    printf '%s\n' anthropic aws datadog github gitlab google groq linear notion openai slack twilio
+end
+
+function __authsome_mappings -d 'VAR=REF'
+    set -l variable (string match -r -- '^(?:--map=)?([A-Za-z_][A-Za-z0-9_]*=)' (commandline -ct))
+    and printf '%s\n' "$variable[2]"(__authsome_providers)
+end
+
+function __authsome_variables -d '[FIELD=]VAR'
+    set -l field (string match -r -- '^(?:--from-env=)?([A-Za-z0-9_-]+=)' (commandline -ct))
+    printf '%s\n' "$field[2]"(set -nx)
+end
+
+complete -c authsome -f
+complete -c authsome -n __authsome_everywhere -l vault -x -d 'use this vault instead of the default one'
+complete -c authsome -n __authsome_everywhere -l json -d 'print JSON, errors too'
+complete -c authsome -n __authsome_everywhere -l quiet -d 'print no confirmations'
+complete -c authsome -n __authsome_everywhere -l no-color -d 'print no colors'
+complete -c authsome -n __authsome_everywhere -l verbose -d 'say more, and show where an unexpected error arose'
+complete -c authsome -n __authsome_everywhere -l no-input -d 'never ask, never open a browser'
+complete -c authsome -n __authsome_everywhere -s h -l help -d 'show this help'
+
+complete -c authsome -n __authsome_at -a run -d 'run a command with its variables'
+complete -c authsome -n __authsome_at -a env -d 'print the variables for a shell, a file or a CI system'
+complete -c authsome -n __authsome_at -a token -d 'print one fresh token or field'
+complete -c authsome -n __authsome_at -a export -d 'print the variables of one connection'
+complete -c authsome -n __authsome_at -a login -d 'log in, and save the connection'
+complete -c authsome -n __authsome_at -a list -d 'list the connections of all providers'
+complete -c authsome -n __authsome_at -a inspect -d 'show a provider and its connections'
+complete -c authsome -n __authsome_at -a get -d 'show what is known of one connection'
+complete -c authsome -n __authsome_at -a check -d 'fail if a connection is not usable for some time'
+complete -c authsome -n __authsome_at -a set-default -d 'choose a provider\'s default connection'
+complete -c authsome -n __authsome_at -a rename -d 'rename a connection'
+complete -c authsome -n __authsome_at -a logout -d 'delete a connection here; the provider is not told'
+complete -c authsome -n __authsome_at -a init -d 'choose where the master key is kept'
+complete -c authsome -n __authsome_at -a whoami -d 'show the vault, its owner and its key source'
+complete -c authsome -n __authsome_at -a provider -d 'list, show, add, remove and test definitions'
+complete -c authsome -n __authsome_at -a vault -d 'list, create, use, remove, lock, unlock and rekey vaults'
+complete -c authsome -n __authsome_at -a demo -d 'take a tour that needs no account'
+
+complete -c authsome -n '__authsome_at provider' -a list -d 'list the definitions'
+complete -c authsome -n '__authsome_at provider' -a show -d 'print one definition'
+complete -c authsome -n '__authsome_at provider' -a add -d 'register a definition from a file'
+complete -c authsome -n '__authsome_at provider' -a remove -d 'remove a registered definition'
+complete -c authsome -n '__authsome_at provider' -a test -d 'look for mistakes in a definition'
+
+complete -c authsome -n '__authsome_at vault' -a list -d 'list the vaults'
+complete -c authsome -n '__authsome_at vault' -a create -d 'create a vault'
+complete -c authsome -n '__authsome_at vault' -a use -d 'make a vault the default one'
+complete -c authsome -n '__authsome_at vault' -a remove -d 'delete a vault and all that is in it'
+complete -c authsome -n '__authsome_at vault' -a lock -d 'forget the key until the next unlock'
+complete -c authsome -n '__authsome_at vault' -a unlock -d 'lift the lock'
+complete -c authsome -n '__authsome_at vault' -a rekey -d 'seal a vault under a new master key'
+
+complete -c authsome -n __authsome_at -l version -d 'print the version'
+
+complete -c authsome -n '__authsome_at run' -s p -l provider -x -a '(__authsome_providers)' -d 'use this connection, provider[:connection][#field]'
+complete -c authsome -n '__authsome_at run' -l all -d 'use the default connection of every connected provider'
+complete -c authsome -n '__authsome_at run' -l none -d 'use no connection but those of --map'
+complete -c authsome -n '__authsome_at run' -l map -x -a '(__authsome_mappings)' -d 'fill this variable from that connection or field'
+complete -c authsome -n '__authsome_at run' -l prefix -x -d 'put this before the name of every variable'
+complete -c authsome -n '__authsome_at run' -l pass -x -d 'inherit only the essentials and what matches'
+complete -c authsome -n '__authsome_at run' -l drop -x -d 'do not inherit what matches'
+complete -c authsome -n '__authsome_at run' -l clean -d 'inherit only the essentials (PATH, HOME, TERM, …)'
+complete -c authsome -n '__authsome_at run' -l keep-existing -d 'let inherited variables win over injected ones'
+complete -c authsome -n '__authsome_at run' -l strict -d 'fail where a connection would be left out with a warning'
+complete -c authsome -n '__authsome_at run' -l explain -d 'print what the command would get instead of running it'
+
+complete -c authsome -n '__authsome_at env' -l format -x -a 'sh bash zsh fish powershell dotenv json github gitlab docker systemd' -d 'sh bash zsh fish powershell dotenv json github gitlab docker systemd; else the calling shell\'s'
+complete -c authsome -n '__authsome_at env' -s p -l provider -x -a '(__authsome_providers)' -d 'use this connection, provider[:connection][#field]'
+complete -c authsome -n '__authsome_at env' -l all -d 'use the default connection of every connected provider'
+complete -c authsome -n '__authsome_at env' -l none -d 'use no connection but those of --map'
+complete -c authsome -n '__authsome_at env' -l map -x -a '(__authsome_mappings)' -d 'fill this variable from that connection or field'
+complete -c authsome -n '__authsome_at env' -l prefix -x -d 'put this before the name of every variable'
+complete -c authsome -n '__authsome_at env' -l strict -d 'fail where a connection would be left out with a warning'
+complete -c authsome -n '__authsome_at env' -l quoted -d 'print for eval "$(…)", which every value survives in sh too'
+complete -c authsome -n '__authsome_at env' -l unset -d 'print what removes the variables again'
+complete -c authsome -n '__authsome_at env' -l to-artifact -d 'agree that gitlab stores the report as a downloadable artifact'
+complete -c authsome -n '__authsome_at env' -l show-secret -d 'print the values on a terminal too'
+
+complete -c authsome -n '__authsome_at export' -s c -l connection -x -d 'this connection instead of the default one'
+complete -c authsome -n '__authsome_at export' -l format -x -a 'sh bash zsh fish powershell dotenv json github gitlab docker systemd' -d 'as in `authsome env`; else the calling shell\'s'
+complete -c authsome -n '__authsome_at export' -l prefix -x -d 'put this before the name of every variable'
+complete -c authsome -n '__authsome_at export' -l quoted -d 'print for eval "$(…)", which every value survives in sh too'
+complete -c authsome -n '__authsome_at export' -l to-artifact -d 'agree that gitlab stores the report as a downloadable artifact'
+complete -c authsome -n '__authsome_at export' -l show-secret -d 'print secrets instead of ***'
+
+complete -c authsome -n '__authsome_at login' -s c -l connection -x -d 'the name to save it under'
+complete -c authsome -n '__authsome_at login' -l force -d 'create or overwrite it, and make it the default'
+complete -c authsome -n '__authsome_at login' -l stdin -d 'read the key from stdin; JSON if there are several fields'
+complete -c authsome -n '__authsome_at login' -l from-env -x -a '(__authsome_variables)' -d 'take a field from this variable'
+
+complete -c authsome -n '__authsome_at list' -l all -d 'also providers without a connection'
+
+complete -c authsome -n '__authsome_at inspect' -s c -l connection -x -d 'this connection instead of the default one'
+
+complete -c authsome -n '__authsome_at get' -s c -l connection -x -d 'this connection instead of the default one'
+complete -c authsome -n '__authsome_at get' -l field -x -d 'print this alone: status, account, …, or a secret\'s name'
+complete -c authsome -n '__authsome_at get' -l show-secret -d 'print secrets instead of ***'
+
+complete -c authsome -n '__authsome_at check' -l min-ttl -x -d 'good for at least this long, as in 1h'
+
+complete -c authsome -n '__authsome_at logout' -s c -l connection -x -d 'this connection instead of the default one'
+complete -c authsome -n '__authsome_at logout' -l all -d 'all connections of the provider'
+
+complete -c authsome -n '__authsome_at init' -l key -x -a 'keyring file passphrase variable' -d 'keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)'
+
+complete -c authsome -n '__authsome_at provider add' -l replace -d 'also in the place of one that exists'
+
+complete -c authsome -n '__authsome_at vault create' -l key -x -a 'keyring file passphrase variable' -d 'keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)'
+
+complete -c authsome -n '__authsome_at vault remove' -s y -l yes -d 'do not ask'
+
+complete -c authsome -n '__authsome_at vault rekey' -l key -x -a 'keyring file passphrase variable' -d 'keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)'
+
+complete -c authsome -n 'test (__authsome_line)[1] = run' -a '(__authsome_run)'
+complete -c authsome -n '__authsome_first provider add' -F
+complete -c authsome -n '__authsome_at check' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first token' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first export' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first login' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first inspect' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first get' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first set-default' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first rename' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first logout' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first provider show' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first provider test' -a '(__authsome_providers)'
