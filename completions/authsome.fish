@@ -78,9 +78,9 @@ end
 complete -c authsome -f
 complete -c authsome -n __authsome_everywhere -l vault -x -d 'use this vault instead of the default one'
 complete -c authsome -n __authsome_everywhere -l json -d 'print JSON, errors too'
-complete -c authsome -n __authsome_everywhere -l quiet -d 'print no confirmations'
+complete -c authsome -n __authsome_everywhere -l quiet -d 'print no confirmations, and not what is left out'
 complete -c authsome -n __authsome_everywhere -l no-color -d 'print no colors'
-complete -c authsome -n __authsome_everywhere -l verbose -d 'say more, and show where an unexpected error arose'
+complete -c authsome -n __authsome_everywhere -l verbose -d 'show where an unexpected error arose'
 complete -c authsome -n __authsome_everywhere -l no-input -d 'never ask, never open a browser'
 complete -c authsome -n __authsome_everywhere -s h -l help -d 'show this help'
 
@@ -118,7 +118,7 @@ complete -c authsome -n '__authsome_at vault' -a rekey -d 'seal a vault under a 
 
 complete -c authsome -n __authsome_at -l version -d 'print the version'
 
-complete -c authsome -n '__authsome_at run' -s p -l provider -x -a '(__authsome_providers)' -d 'use this connection, provider[:connection][#field]'
+complete -c authsome -n '__authsome_at run' -s p -l provider -x -a '(__authsome_providers)' -d 'use this connection, provider[:connection]'
 complete -c authsome -n '__authsome_at run' -l all -d 'use the default connection of every connected provider'
 complete -c authsome -n '__authsome_at run' -l none -d 'use no connection but those of --map'
 complete -c authsome -n '__authsome_at run' -l map -x -a '(__authsome_mappings)' -d 'fill this variable from that connection or field'
@@ -131,7 +131,7 @@ complete -c authsome -n '__authsome_at run' -l strict -d 'fail where a connectio
 complete -c authsome -n '__authsome_at run' -l explain -d 'print what the command would get instead of running it'
 
 complete -c authsome -n '__authsome_at env' -l format -x -a 'sh bash zsh fish powershell dotenv json github gitlab docker systemd' -d 'sh bash zsh fish powershell dotenv json github gitlab docker systemd; else the calling shell\'s'
-complete -c authsome -n '__authsome_at env' -s p -l provider -x -a '(__authsome_providers)' -d 'use this connection, provider[:connection][#field]'
+complete -c authsome -n '__authsome_at env' -s p -l provider -x -a '(__authsome_providers)' -d 'use this connection, provider[:connection]'
 complete -c authsome -n '__authsome_at env' -l all -d 'use the default connection of every connected provider'
 complete -c authsome -n '__authsome_at env' -l none -d 'use no connection but those of --map'
 complete -c authsome -n '__authsome_at env' -l map -x -a '(__authsome_mappings)' -d 'fill this variable from that connection or field'
@@ -156,7 +156,7 @@ complete -c authsome -n '__authsome_at login' -l from-env -x -a '(__authsome_var
 
 complete -c authsome -n '__authsome_at list' -l all -d 'also providers without a connection'
 
-complete -c authsome -n '__authsome_at inspect' -s c -l connection -x -d 'this connection instead of the default one'
+complete -c authsome -n '__authsome_at inspect' -s c -l connection -x -d 'show this connection alone'
 
 complete -c authsome -n '__authsome_at get' -s c -l connection -x -d 'this connection instead of the default one'
 complete -c authsome -n '__authsome_at get' -l field -x -d 'print this alone: status, account, …, or a secret\'s name'

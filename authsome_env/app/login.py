@@ -90,15 +90,17 @@ def _save(
     with vault.transaction():
         old = _check_free(vault, provider, name, now, force=force)
         names = vault.names(provider)
+        # A login is the same connection again, also over one that cannot be read any more.
+        connection_id, generation = vault.identity(provider, name) or (new_id(), 0)
         connection = Connection(
-            id=old.connection.id if old else new_id(),
+            id=connection_id,
             provider=provider,
             name=name,
             auth_type="api_key",
             created_at=old.connection.created_at if old else now,
             logged_in_at=now,
             is_default=force or not names or (old is not None and old.connection.is_default),
-            generation=old.connection.generation + 1 if old else 1,
+            generation=generation + 1,
         )
         former = None
         if force:

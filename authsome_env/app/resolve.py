@@ -250,7 +250,7 @@ class _Resolver:
         for name, reference in self.selection.maps:
             credential = find_connection(self.workspace, self.vault, reference.provider, reference.connection)
             check_usable(credential, self.now)
-            known = self._definition(reference.provider).fields
+            known, _ = known_fields(self.workspace, self.vault, reference.provider)
             value = pick_field(credential, reference.field, known)
             variables[name] = Variable(name, value, credential.connection)
         return variables

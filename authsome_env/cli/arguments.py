@@ -17,6 +17,10 @@ Connection = Annotated[
     typer.Option("--connection", "-c", metavar="NAME", help="this connection instead of the default one"),
 ]
 
+OnlyConnection = Annotated[
+    str | None, typer.Option("--connection", "-c", metavar="NAME", help="show this connection alone")
+]
+
 Format = Annotated[
     str | None,
     typer.Option("--format", metavar="F", help="as in `authsome env`; else the calling shell's"),

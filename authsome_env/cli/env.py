@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.app.resolve import Selection, resolve
+from authsome_env.app.resolve import resolve
 from authsome_env.deliver import formats
 from authsome_env.errors import AuthsomeError, NotAllowed, StorageError
 
 from .invocation import OutputClosed
-from .setting import workspace_of
+from .setting import selection_of, workspace_of
 from .shell import calling_shell, parent_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authsome_env.app.resolve import Resolution
+    from authsome_env.app.resolve import Resolution, Selection
 
     from .flags import EnvOptions
     from .invocation import Invocation
@@ -28,14 +28,7 @@ _HIDDEN = "values are hidden on a terminal; --show-secret prints them"
 def env(options: EnvOptions, invocation: Invocation) -> int:
     format_ = format_of(options.format, invocation)
     try:
-        selection = Selection.parse(
-            references=options.provider,
-            everything=options.all,
-            nothing=options.none,
-            maps=options.map,
-            prefix=options.prefix,
-            strict=options.strict,
-        )
+        selection = selection_of(options)
         if options.unset:
             _print_unset(selection, format_, invocation)
             return 0
@@ -172,7 +165,8 @@ def _write_github(resolution: Resolution, invocation: Invocation) -> None:
     """First the masks, then the variables: no later step may print what the runner does not know yet."""
     path = _github_file(invocation)
     masks, text = formats.github(resolution.values(), lambda: "authsome_" + invocation.random(16).hex())
-    invocation.data(masks)
+    if not _is_terminal(invocation):  # there is no runner, but somebody who would see the values
+        invocation.data(masks)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -185,6 +179,9 @@ def _write_github(resolution: Resolution, invocation: Invocation) -> None:
     except OSError as error:
         reason = (error.strerror or "error").lower()
         raise StorageError(f"cannot write {path} (GITHUB_ENV): {reason}", "check that variable") from None
+    invocation.say(
+        f"wrote {', '.join(resolution.variables) or 'nothing'} to the file of GITHUB_ENV, in clear"
+    )
 
 
 def _github_file(invocation: Invocation) -> str:

@@ -28,7 +28,8 @@ def explain(resolution: Resolution, environment: Sequence[bytes], invocation: In
         if name.encode() + b"=" + variable.value.reveal_bytes() not in environment
     }
     chosen = sorted(resolution.variables.items())
-    removed = sorted(resolution.removed)
+    names = {entry.partition(b"=")[0] for entry in environment}
+    removed = sorted(name for name in resolution.removed if name.encode() not in names)
     if invocation.json:
         rows = [
             {

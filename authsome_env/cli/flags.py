@@ -34,13 +34,13 @@ class Flag:
 GLOBAL = (
     Flag("--vault", VALUE, "use this vault instead of the default one", "NAME"),
     Flag("--json", SWITCH, "print JSON, errors too"),
-    Flag("--quiet", SWITCH, "print no confirmations"),
+    Flag("--quiet", SWITCH, "print no confirmations, and not what is left out"),
     Flag("--no-color", SWITCH, "print no colors"),
-    Flag("--verbose", SWITCH, "say more, and show where an unexpected error arose"),
+    Flag("--verbose", SWITCH, "show where an unexpected error arose"),
     Flag("--no-input", SWITCH, "never ask, never open a browser"),
 )
 
-_PROVIDER = Flag("--provider", LIST, "use this connection, provider[:connection][#field]", "REF", "-p")
+_PROVIDER = Flag("--provider", LIST, "use this connection, provider[:connection]", "REF", "-p")
 _ALL = Flag("--all", SWITCH, "use the default connection of every connected provider")
 _NONE = Flag("--none", SWITCH, "use no connection but those of --map")
 _MAP = Flag("--map", LIST, "fill this variable from that connection or field", "VAR=REF")

@@ -14,7 +14,7 @@ from .setting import workspace_of
 
 
 def inspect(
-    invocation: Invocation, provider: arguments.Provider, connection: arguments.Connection = None
+    invocation: Invocation, provider: arguments.Provider, connection: arguments.OnlyConnection = None
 ) -> None:
     """Example: authsome inspect openai"""
     workspace = workspace_of(invocation)

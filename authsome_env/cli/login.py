@@ -21,7 +21,7 @@ from authsome_env.model import DEFAULT_CONNECTION, Secret
 from . import arguments
 from .describe import as_json
 from .invocation import Invocation
-from .setting import ask_secret, has_terminal, warn_of_key_file, workspace_of
+from .setting import ask_secret, ask_text, has_terminal, warn_of_key_file, workspace_of
 
 if TYPE_CHECKING:
     from authsome_env.app.login import Login
@@ -82,7 +82,7 @@ def _ask(definition: Definition, given: dict[str, bytes], invocation: Invocation
         hint = f" ({field.pattern_hint})" if field.pattern_hint else ""
         prompt = f"{field.label}{hint}{' [none]' if field.optional else ''}: "
         for left in reversed(range(_TRIES)):
-            typed = ask_secret(prompt).reveal_bytes().strip()
+            typed = (ask_secret(prompt).reveal_bytes() if field.secret else ask_text(prompt)).strip()
             if not typed and field.optional:
                 break
             try:
@@ -100,6 +100,11 @@ def _ask(definition: Definition, given: dict[str, bytes], invocation: Invocation
 def _read_all(invocation: Invocation) -> bytes:
     if invocation.stdin is None:
         raise LoginFailed("stdin is closed", "give the key on stdin, as in: authsome login P --stdin <FILE")
+    if os.isatty(invocation.stdin):
+        raise UsageError(
+            "stdin is the terminal, where the key would be seen",
+            "leave --stdin out, and it is asked for unseen",
+        )
     content = bytearray()
     while chunk := os.read(invocation.stdin, 65536):
         content += chunk

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from authsome_env.errors import InvalidDefinition, UsageError
+from authsome_env.providers.source import MAX_BYTES
 
 from . import arguments
 from .invocation import Invocation, printable
@@ -75,7 +76,7 @@ def add(
     """Example: authsome provider add ./internal-api.json"""
     try:
         with open(file, "rb") as source:
-            raw = source.read()
+            raw = source.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(
             f"cannot read {file}: {(error.strerror or 'error').lower()}", "give the path of a definition"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.app.resolve import Selection, resolve
+from authsome_env.app.resolve import resolve
 from authsome_env.deliver.environ import build
 from authsome_env.errors import UsageError
 from authsome_env.supervise import inherited
 from authsome_env.supervise.exec import replace_process
 
-from .setting import workspace_of
+from .setting import selection_of, workspace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +24,7 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         raise UsageError(
             "no command to run", "authsome run -- COMMAND, as in authsome run -- python agent.py"
         )
-    selection = Selection.parse(
-        references=options.provider,
-        everything=options.all,
-        nothing=options.none,
-        maps=options.map,
-        prefix=options.prefix,
-        strict=options.strict,
-    )
+    selection = selection_of(options)
     resolution = resolve(workspace_of(invocation), selection)
     if not invocation.quiet:
         for warning in resolution.warnings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from authsome_env.app.resolve import Selection
 from authsome_env.app.workspace import Workspace
 from authsome_env.errors import LoginCancelled, UsageError
 from authsome_env.model import Secret
@@ -12,6 +13,7 @@ from .invocation import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .flags import HotOptions
     from .invocation import Invocation
 
 
@@ -23,6 +25,18 @@ def workspace_of(invocation: Invocation) -> Workspace:
         vault=invocation.vault,
         ask=ask_secret if has_terminal(invocation) else None,
         no_input=invocation.no_input,
+    )
+
+
+def selection_of(options: HotOptions) -> Selection:
+    """What `run` or `env` was asked for. Raises UsageError, NotAllowed."""
+    return Selection.parse(
+        references=options.provider,
+        everything=options.all,
+        nothing=options.none,
+        maps=options.map,
+        prefix=options.prefix,
+        strict=options.strict,
     )
 
 
@@ -53,16 +67,21 @@ def ask_secret(prompt: str) -> Secret:
         signal.signal(signal.SIGINT, before)
 
 
+def ask_text(prompt: str) -> bytes:
+    """What is typed at the terminal, seen; without the line's end."""
+    with open("/dev/tty", "r+b", buffering=0) as terminal:
+        terminal.write(printable(prompt).encode())
+        answer = terminal.readline()
+        if not answer.endswith(b"\n"):
+            terminal.write(b"\n")
+    return answer.rstrip(b"\r\n")
+
+
 def confirm(question: str, invocation: Invocation) -> bool:
     """Whether the person at the terminal says yes. Raises UsageError where there is none to ask."""
     if not has_terminal(invocation):
         raise UsageError("there is no terminal to ask whether you are sure", "give --yes")
-    with open("/dev/tty", "r+b", buffering=0) as terminal:
-        terminal.write(f"{printable(question)} [y/N] ".encode())
-        answer = terminal.readline()
-        if not answer.endswith(b"\n"):
-            terminal.write(b"\n")
-    return answer.strip().lower() in (b"y", b"yes")
+    return ask_text(f"{question} [y/N] ").strip().lower() in (b"y", b"yes")
 
 
 def _end_line() -> None:

@@ -42,6 +42,8 @@ KEYS = frozenset(
 NEVER_DELIVERED = frozenset({"refresh_token", "client_secret"})
 """They stay in the vault, whatever a definition says."""
 
+_STAYS = "refresh tokens and client secrets stay in the vault"
+
 
 class QuickDefinition:
     """What a run needs to know of a provider."""
@@ -147,12 +149,19 @@ def _answer_fields(oauth: dict[str, Any]) -> tuple[str, ...]:
     for name, pointer in extra.items():
         path: Path = ("oauth", "answer", "fields", name)
         _check_field_name(name, path)
-        last = pointer.rpartition("/")[2] if isinstance(pointer, str) else ""
-        if name == "access_token" or name in NEVER_DELIVERED or last in NEVER_DELIVERED:
-            raise Problem(
-                path, "cannot be an extra field", "refresh tokens and client secrets stay in the vault"
-            )
+        if name == "access_token" or name in NEVER_DELIVERED or _stays_in_vault(pointer, answer):
+            raise Problem(path, "cannot be an extra field", _STAYS)
+    for name, pointer in answer.items():  # a scope or an error is shown to people
+        if name != "refresh_token" and _stays_in_vault(pointer, answer):
+            raise Problem(("oauth", "answer", name), "points to a refresh token or client secret", _STAYS)
     return ("access_token", *extra)
+
+
+def _stays_in_vault(pointer: Any, answer: dict[str, Any]) -> bool:
+    """Whether it leads to a refresh token or client secret, by its usual name or where this answer has it."""
+    if not isinstance(pointer, str):
+        return False
+    return pointer.rpartition("/")[2] in NEVER_DELIVERED or pointer == answer.get("refresh_token")
 
 
 def _key_fields(value: Any) -> tuple[str, ...]:

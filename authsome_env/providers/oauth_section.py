@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from authsome_env.errors import NotAllowed, UsageError
 
-from .environment import mapping
+from .environment import NEVER_DELIVERED, mapping
 from .names import check_variable
 from .problem import Problem
 from .schema import AUTH_METHODS, REVOCABLE, REVOCATION_AUTH, Account, Answer, Client, OAuth, Revocation
@@ -113,6 +113,9 @@ def read_account(node: Node, base_url: str | None, *, has_token_answer: bool) ->
     if body is not None and method == "GET":
         raise node.problem("body", "is for POST only", 'write "method": "POST"')
     pointers = {key: node.pointer(key) for key in ("id", "label")}
+    for key, pointer in pointers.items():
+        if pointer is not None and pointer.rpartition("/")[2] in {"access_token", *NEVER_DELIVERED}:
+            raise node.problem(key, "points to a token", "what it finds is shown to people")
     account_id = pointers["id"] or pointers["label"]
     if account_id is None:
         raise node.problem("id", "is missing", "point into the answer, as in /id")

@@ -86,10 +86,6 @@ class Registry:
     def is_registered(self, name: str) -> bool:
         return os.path.lexists(self._path(check_provider_name(name)))
 
-    def is_replaced(self, name: str) -> bool:
-        """Whether a registered definition stands in the place of a bundled one."""
-        return self.is_bundled(name) and self.is_registered(name)
-
     def not_found(self, name: str) -> ProviderNotFound:
         return ProviderNotFound(
             f"there is no provider {name}{nearest(name, self.names())}",

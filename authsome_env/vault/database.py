@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 
 from authsome_env.errors import StorageError, VaultDamaged, VaultFormat, VaultNotFound
 
@@ -33,31 +34,23 @@ class Database:
     def __init__(self, path: str) -> None:
         """Open an existing vault. Raises VaultNotFound, VaultDamaged, VaultFormat, StorageError."""
         self.path = path
-        try:
-            with open(path, "rb"):
-                pass
-        except FileNotFoundError:
-            raise VaultNotFound(f"there is no vault {path}") from None
-        except OSError as error:
-            raise StorageError(
-                f"cannot read {path}: {(error.strerror or 'error').lower()}",
-                "check who owns it: it should be yours, mode 0600",
-            ) from None
+        size = _size(path)
         self._obstacle = None if _writable(path) else _read_only(path)
         self._db = _connect(path, "mode=rw" if self._obstacle is None else _reading_mode(path))
         try:
             if self._obstacle is None:
                 self._try_index()
-            application, version = self.row(
-                "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
+            application, version, pages, page_bytes = self.row(
+                "SELECT * FROM pragma_application_id, pragma_user_version,"
+                " pragma_page_count, pragma_page_size"
             )
             if application != APPLICATION_ID:
                 raise _damaged(path)
-            if version != VERSION:
-                raise VaultFormat(
-                    f"{path} has format version {version}, and this program knows version {VERSION}",
-                    "upgrade authsome: pip install --upgrade authsome-env",
-                )
+            check_version(version, path)
+            # SQLite itself would not mind missing pages as long as none of them is asked for. It is no proof:
+            # a writer may be about to bring them in from the log.
+            if size < pages * page_bytes and self.row("PRAGMA quick_check(1)") != ("ok",):
+                raise _damaged(path)
         except BaseException:
             self._db.close()
             raise
@@ -104,6 +97,15 @@ class Database:
     def raw(self) -> sqlite3.Connection:
         """For SQLite's own functions (JSON); never for the vault's tables."""
         return self._db
+
+
+def check_version(version: int, path: str) -> None:
+    """Raises VaultFormat for a format that this program does not know."""
+    if version != VERSION:
+        raise VaultFormat(
+            f"{path} has format version {version}, and this program knows version {VERSION}",
+            "upgrade authsome: pip install --upgrade authsome-env",
+        )
 
 
 class Transaction:
@@ -166,10 +168,36 @@ def create(path: str, script: str) -> sqlite3.Connection:
 def _connect(path: str, mode: str) -> sqlite3.Connection:
     escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     # `//`: an empty authority, or a path that begins with two slashes would be read as a host.
-    db = sqlite3.connect(f"file://{escaped}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    where = f"file://{escaped}?{mode}"
+    try:
+        db = sqlite3.connect(where, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    except sqlite3.Error as error:
+        raise translate(error, path) from None
     # A damaged text column must reach the check of its seal, not end in a decoding error.
     db.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     return db
+
+
+def _size(path: str) -> int:
+    """Raises VaultNotFound, StorageError, VaultDamaged.
+
+    The file is not opened: POSIX would drop every lock that other connections of this process have on it
+    when it is closed again (SQLite's "How To Corrupt", 2.2).
+    """
+    try:
+        status = os.stat(path)
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except FileNotFoundError:
+        raise VaultNotFound(f"there is no vault {path}") from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot read {path}: {(error.strerror or 'error').lower()}",
+            "check who owns it: it should be yours, mode 0600",
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        raise _damaged(path)
+    return status.st_size
 
 
 def _writable(path: str) -> bool:

@@ -1,8 +1,10 @@
 """The vault file: SQLite, format version 1.
 
-    header       application_id 0x41757468 ("Auth"), user_version = format version; WAL
-    meta         name · value: vault_id, owner, created_at, key_source, key_id, key_parameters,
-                 wrapped_key, locked (1 after `vault lock`), stale_keys (master keys to delete, `source:id`)
+    header       application_id 0x41757468 ("Auth"), user_version = format version, looked at before any
+                 table; WAL
+    meta         name · value: format_version, vault_id, name, owner, created_at, key_source, key_id,
+                 key_parameters, wrapped_key, locked (1 after `vault lock`),
+                 stale_keys (master keys to delete, `source:id`)
     clients      provider · client id · wrapped key · sealed secret
     connections  metadata in clear · wrapped keys and sealed use and renew parts
 
@@ -12,10 +14,14 @@
 
 What each seal is bound to (see envelope.bind):
 
-    wrapped vault key   "vault key", version, vault id, owner, created at, key source, key id, key parameters
+    wrapped vault key   "vault key", version, vault id, name, owner, created at, key source, key id, key
+                        parameters
     wrapped part key    "part key", vault id, table, row id, column
-    use part            "use", vault id, then every metadata column of METADATA in that order
+    use part            "use", vault id, vault name, then every metadata column of METADATA in that order
     renew part          "renew", vault id, row id, provider, generation
+
+Nothing binds `locked` and `stale_keys`: whoever may write the file could as well delete it. A stale key is
+believed only if it is named as one of this vault's, and is not the one in use.
 
 The use part is opened whenever a connection is read, which proves the metadata too. A change of metadata
 alone (rename, default) seals just the use part again.
@@ -62,6 +68,7 @@ SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+INSERT INTO meta VALUES ('format_version', {VERSION});
 CREATE TABLE clients (
     provider TEXT PRIMARY KEY, client_id TEXT NOT NULL, client_key BLOB, client_part BLOB
 );
@@ -75,7 +82,7 @@ CREATE TABLE connections (
     UNIQUE (provider, name)
 );
 CREATE UNIQUE INDEX defaults ON connections (provider) WHERE is_default = 1;
-"""
+"""  # noqa: S608 - our own number
 
 
 _HEX = frozenset("0123456789abcdef")
@@ -98,7 +105,7 @@ def vault_key_binding(meta: Mapping[str, Any]) -> bytes:
         VERSION,
         *(
             str(meta.get(name, ""))
-            for name in ("vault_id", "owner", "created_at", "key_source", "key_id", "key_parameters")
+            for name in ("vault_id", "name", "owner", "created_at", "key_source", "key_id", "key_parameters")
         ),
     )
 
@@ -118,8 +125,8 @@ def metadata_row(connection: Connection) -> list[str | int | float | None]:
     return row
 
 
-def use_binding(vault_id: str, metadata: Sequence[str | float | None]) -> bytes:
-    return bind("use", vault_id, *metadata)
+def use_binding(vault_id: str, vault_name: str, metadata: Sequence[str | float | None]) -> bytes:
+    return bind("use", vault_id, vault_name, *metadata)
 
 
 def renew_binding(vault_id: str, connection: Connection) -> bytes:

@@ -49,6 +49,7 @@ def create_vault(name: str, access: KeyAccess, *, source: str | None, owner: str
         vault_id = new_id()
         meta: dict[str, Any] = {
             "vault_id": vault_id,
+            "name": name,
             "owner": owner,
             "created_at": now,
             "key_source": source,
@@ -157,11 +158,12 @@ def _rekey(name: str, database: Database, access: KeyAccess, wanted: str | None)
     old = read_meta(database)
     check_unlocked(name, old)
     source = wanted or old["key_source"]
-    if source == old["key_source"] == "variable":
+    held_by = {"variable": "AUTHSOME_MASTER_KEY", "passphrase": "AUTHSOME_PASSPHRASE"}.get(source)
+    if source == old["key_source"] and held_by and (source == "variable" or access.environ.get(held_by)):
         raise NotAllowed(
-            "a key that comes from a variable cannot be changed in one step",
-            f"authsome vault rekey {name} --key file, then set the new AUTHSOME_MASTER_KEY"
-            f" and authsome vault rekey {name} --key variable",
+            f"{held_by} cannot hold the old key and the new one at the same time",
+            f"authsome vault rekey {name} --key file, then set the new {held_by}"
+            f" and authsome vault rekey {name} --key {source}",
         )
     # On the way to a variable the vault opens by its recorded source: the variable holds the new key.
     key = vault_key(name, old, access, recorded=source == "variable")

@@ -99,6 +99,12 @@ class Vault:
         row = self._database.row(query, (provider,))
         return row[0] if row else None
 
+    def identity(self, provider: str, name: str) -> tuple[str, int] | None:
+        """A connection's id and generation, read without proof: for a login that overwrites it."""
+        query = "SELECT id, generation FROM connections WHERE provider = ? AND name = ?"
+        row = self._database.row(query, (provider, name))
+        return (str(row[0]), row[1] if isinstance(row[1], int) else 0) if row else None
+
     def providers(self) -> list[str]:
         """Providers that have connections, read without proof."""
         return [name for name, _ in self._providers()]
@@ -176,7 +182,7 @@ class Vault:
 
     def _seal_use(self, connection: Connection, fields: Mapping[str, Secret], key: bytes) -> bytes:
         plain = pack({name: value.reveal_bytes() for name, value in fields.items()})
-        return seal(key, plain, use_binding(self.id, metadata_row(connection)))
+        return seal(key, plain, use_binding(self.id, self.name, metadata_row(connection)))
 
     def _wrap_new(self, row: str, column: str) -> bytes:
         return seal(self._key, new_key(), part_key_binding(self.id, _TABLE, row, column))
@@ -209,7 +215,7 @@ class Vault:
             sealed = dict(zip(SEALED, row[len(METADATA) :], strict=True))
             key = self._unwrap(connection, "use_key", sealed["use_key"])
             # Bound are the values as they lie in the row, not as we understand them.
-            binding = use_binding(self.id, row[: len(METADATA)])
+            binding = use_binding(self.id, self.name, row[: len(METADATA)])
             packed = self._open(connection, key, sealed["use_part"], binding)
             # SQLite finds a row by an index, which no seal binds: it may lead to another account's.
             if any(getattr(connection, name) != value for name, value in asked.items()):

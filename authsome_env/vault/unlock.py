@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from authsome_env.errors import KeyUnavailable, VaultDamaged, VaultLocked, VaultNotFound, WrongKey
 
-from .database import Database
+from .database import Database, check_version
 from .envelope import Unsealable, unseal
 from .format import is_key_id, vault_key_binding
 from .keys.places import NAMES, place
@@ -53,10 +53,14 @@ class KeyAccess:
 
 
 def read_meta(database: Database) -> dict[str, Any]:
-    """Raises VaultDamaged when an entry that every vault has is missing, or is of another kind."""
+    """Raises VaultFormat; VaultDamaged when an entry that every vault has is missing, or of another kind."""
     meta = dict(database.rows("SELECT name, value FROM meta"))
+    version = meta.get("format_version")
+    if isinstance(version, int):
+        check_version(version, database.path)
     if not (
-        isinstance(meta.get("owner"), str)
+        isinstance(version, int)
+        and isinstance(meta.get("owner"), str)
         and meta.get("key_source") in NAMES
         and is_key_id(meta.get("key_id"), meta.get("vault_id"))
         and isinstance(meta.get("wrapped_key"), bytes)
@@ -77,6 +81,7 @@ def open_vault(name: str, access: KeyAccess) -> Vault:
     try:
         while True:
             meta = read_meta(database)
+            _check_name(name, meta)
             check_unlocked(name, meta)
             try:
                 key = vault_key(name, meta, access)
@@ -91,6 +96,15 @@ def open_vault(name: str, access: KeyAccess) -> Vault:
     except BaseException:
         database.close()
         raise
+
+
+def _check_name(name: str, meta: dict[str, Any]) -> None:
+    """A vault under another's name would give another account. The seals bind the name, too."""
+    if meta.get("name") != name:
+        raise VaultDamaged(
+            f"the file of vault {name} is that of the vault {meta.get('name')}",
+            f"give the file its own name back: {meta.get('name')}.db",
+        )
 
 
 def _check_still_unlocked(name: str, database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 import os
 import random
 import string
@@ -15,6 +16,7 @@ import urllib.parse
 import pytest
 
 PROGRAM = os.path.join(os.path.dirname(sys.executable), "authsome")
+WARM = os.path.join(os.path.dirname(__file__), "probes", "warm.py")
 TIMEOUT_S = 120.0
 
 # Commands whose standard output is there to hold secrets.
@@ -100,7 +102,7 @@ class Authsome:
 
     @staticmethod
     def _master_keys(folder, names):
-        """What the key files in `folder` hold: a plaintext secret that has its place there, and only there."""
+        """What the key files in `folder` hold: plaintext secrets that have their place there alone."""
         if os.path.basename(folder) == "keys":
             for name in names:
                 with open(os.path.join(folder, name), "rb") as file:
@@ -152,3 +154,22 @@ def secret():
 def remember(value: bytes) -> bytes:
     _drawn.append(value)
     return value
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """`warm(argv=…, environ=…, …)`: the program without the wait for its imports; see probes/warm.py."""
+    server = subprocess.Popen(
+        [sys.executable, WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert json.loads(server.stdout.readline()) == "ready"
+
+    def ask(**request):
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
+
+    yield ask
+    server.stdin.close()
+    assert server.wait(10) == 0
+    server.stdout.close()

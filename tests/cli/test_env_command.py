@@ -281,7 +281,8 @@ def test_github_gets_masks_on_stdout_and_the_variables_in_its_file(connected, ke
         "login", "twin", "-c", "lines", "--force", "--stdin", input="\n".join(lines).encode(), check=True
     )
     done = connected("env", "--format", "github", env={"GITHUB_ENV": str(path)})
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    assert done.stderr == b"wrote OPENAI_API_KEY, TWIN to the file of GITHUB_ENV, in clear\n"
     earlier, _, ours = path.read_text().partition("\n")
     assert earlier == "EARLIER=1"
     assert runners_reading(ours) == {"OPENAI_API_KEY": key, "TWIN": "\n".join(lines)}

@@ -11,13 +11,10 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-WARM = os.path.join(os.path.dirname(__file__), "probes", "warm.py")
 KILLS = 100
 COLD_KILLS = 12
 
@@ -32,24 +29,6 @@ FALLIBLE = {
     "rename": "EIO",
     "mkdir": "ENOSPC",
 }
-
-
-@pytest.fixture(scope="module")
-def warm():
-    server = subprocess.Popen(
-        [sys.executable, WARM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert json.loads(server.stdout.readline()) == "ready"
-
-    def ask(**request):
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        return json.loads(server.stdout.readline())
-
-    yield ask
-    server.stdin.close()
-    assert server.wait(10) == 0
-    server.stdout.close()
 
 
 class Case:

@@ -156,13 +156,14 @@ def test_an_interrupt_from_elsewhere_gives_the_terminal_back_too(authsome, termi
 
 def test_every_field_is_asked_for_and_optional_ones_may_be_skipped(authsome, terminal, secret):
     person = terminal("login", "aws", "-c", "prod")
-    person.prompt(r"Access key ID \([^)]*\)[^:]*: ")
+    person.expect(r"Access key ID \([^)]*\)[^:]*: ")
+    assert person.echoes()  # what is no secret may be seen
     person.type(AWS["access_key_id"] + "\r")
     person.prompt(r"Secret access key \([^)]*\): ")
     person.type(AWS["secret_access_key"] + "\r")
     person.prompt(r"Session token \(with a temporary key\) \[none\]: ")
     person.type("\r")
-    person.prompt(r"Region \([^)]*\) \[none\]: ")
+    person.expect(r"Region \([^)]*\) \[none\]: ")
     person.type(AWS["region"] + "\r")
     code, shown = person.end()
     assert code == 0

@@ -69,3 +69,13 @@ def test_a_newline_behind_a_key_is_no_part_of_it_where_a_pattern_says_what_a_key
     env = {"OF_MINE": key.decode() + "\n"}
     authsome("login", "openai", "--from-env", "OF_MINE", env=env, check=True)
     assert authsome("token", "openai", check=True).stdout == key + b"\n"
+
+
+def test_explain_says_taken_out_only_of_what_the_command_does_not_get(acme, define, made_up_key):
+    define(auth_type="api_key", env={"ACME_KEY": "{api_key}", "ACME_OTHER": "{api_key}"})
+    env = {"ACME_KEY": "mine"}
+    acme("login", "acme", "-c", "two", "--stdin", input=made_up_key(), check=True)
+    acme("login", "acme", "-c", "three", "--stdin", input=made_up_key(), check=True)
+    acme("logout", "acme", check=True)  # two are left: no default, so its variables are taken out
+    explained = acme("run", "--keep-existing", "--explain", "--json", env=env, check=True)
+    assert json.loads(explained.stdout)["removed"] == ["ACME_OTHER"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 
 import pytest
@@ -40,3 +41,14 @@ def test_a_missing_keyring_names_only_what_helps_where_it_is_said(authsome, made
     assert done.returncode == 10
     assert b"init" not in done.stderr
     authsome("list", env=env, check=True)
+
+
+def test_a_key_is_not_read_from_a_terminal_that_shows_it(authsome):
+    terminal, side = pty.openpty()
+    try:
+        done = authsome("login", "openai", "--stdin", input=None, stdin=side)
+    finally:
+        os.close(terminal)
+        os.close(side)
+    assert done.returncode == 2
+    assert b"hint: leave --stdin out" in done.stderr

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import sys
 
 import pytest
 
@@ -209,3 +210,28 @@ def test_a_reader_follows_a_rekey_that_overtakes_it(access):
     reader = Overtaken(access.environ)
     open_vault("default", reader).close()
     assert reader.times == 2
+
+
+def test_a_second_reader_in_the_process_leaves_the_first_one_its_lock(access):
+    if sys.platform != "linux":
+        pytest.skip("locks are looked up in /proc")
+    make(access)
+    inode = f":{os.stat(access.home.vault_path('default')).st_ino}"
+
+    def held():
+        with open("/proc/locks") as locks:
+            return [line for line in locks if line.split()[5].endswith(inode)]
+
+    with open_vault("default", access) as first:
+        first.all()
+        assert held()
+        open_vault("default", access).close()
+        assert held()
+
+
+@pytest.mark.parametrize("make_one", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_no_vault_and_nobody_waits_for_it(access, make_one):
+    access.home.prepare()
+    make_one(access.home.vault_path("default"))
+    with pytest.raises(VaultDamaged):
+        open_vault("default", access)

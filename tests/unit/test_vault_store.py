@@ -237,9 +237,13 @@ def test_another_sqlite_database_is_no_vault(access):
         read(access)
 
 
-def test_an_unknown_format_version_is_named(access):
+@pytest.mark.parametrize(
+    "change",
+    ["PRAGMA user_version = 2", "UPDATE meta SET value = 2 WHERE name = 'format_version'"],
+)
+def test_an_unknown_format_version_is_named(access, change):
     with raw(access) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute(change)
     with pytest.raises(VaultFormat, match=r"version 2, and this program knows version 1") as report:
         read(access)
     assert "upgrade" in report.value.hint
