@@ -9,16 +9,18 @@
             print(connection.name, connection.account)
         subprocess.run(command, env={**os.environ, **vault.environment("openai", "github:work")})
 
+    client = httpx2.Client(auth=authsome_env.httpx_auth("github", connection="work"))
+
 Errors are those of the command line, all of them an `AuthsomeError` with `exit_code`, `name` and `hint`.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .api import Vault, get_access_token, open_vault
+    from .api import Vault, get_access_token, httpx_auth, open_vault
     from .errors import AuthsomeError
 
 __version__ = "0.1.0"
-__all__ = ["AuthsomeError", "Vault", "get_access_token", "open_vault"]
+__all__ = ["AuthsomeError", "Vault", "get_access_token", "httpx_auth", "open_vault"]
 
 
 def __getattr__(name: str) -> object:

@@ -7,13 +7,16 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Self
 
-from .app.find import check_usable, find_connection, pick_field
+from .app.find import find_connection, pick_field
+from .app.fresh import use_fresh
 from .app.resolve import Selection, known_fields, resolve
 from .app.workspace import Workspace
 from .model import Connection, check_provider_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx2
 
     from .clock import Clock
 
@@ -38,6 +41,16 @@ def get_access_token(
     return Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True)).get_access_token(
         provider, connection=connection, field=field
     )
+
+
+def httpx_auth(provider: str, *, connection: str | None = None, vault: str | None = None) -> httpx2.Auth:
+    """Authentication for httpx2: `httpx2.Client(auth=httpx_auth("github", connection="work"))`.
+
+    Every request gets the token of that moment, refreshed if it is due; after a 401, one more try with a new
+    one. Requests raise as `Vault.get_access_token`.
+    """
+    opened = Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True))
+    return opened.httpx_auth(provider, connection=connection)
 
 
 class Vault:
@@ -67,10 +80,37 @@ class Vault:
         NoDefault, CredentialUnusable, UsageError, and whatever keeps the vault from opening.
         """
         with self._workspace.open() as vault:
-            credential = find_connection(self._workspace, vault, provider, connection)
-            check_usable(credential, self._workspace.now())
+            found = find_connection(self._workspace, vault, provider, connection)
+            credential, warned = use_fresh(self._workspace, vault, found)
             known, _ = known_fields(self._workspace, vault, provider)
-            return pick_field(credential, field, known).reveal()
+            token = pick_field(credential, field, known).reveal()
+        for warning in warned:
+            warnings.warn(warning, stacklevel=2)
+        return token
+
+    def httpx_auth(self, provider: str, *, connection: str | None = None) -> httpx2.Auth:
+        """See the function of that name."""
+        from .httpx_auth import VaultAuth
+
+        how = self._workspace.registry().load(provider).api_key
+        name, prefix = (how.header_name, how.header_prefix) if how else ("Authorization", "Bearer")
+
+        def header() -> tuple[str, str]:
+            token = self.get_access_token(provider, connection=connection)
+            return name, f"{prefix} {token}" if prefix else token
+
+        def replace(refused: str) -> bool:
+            if header()[1] != refused:
+                return True
+            with self._workspace.open() as vault:
+                credential = find_connection(self._workspace, vault, provider, connection)
+                if not credential.connection.renewable:
+                    return False
+                from .app.renew import renew
+
+                return not renew(self._workspace, vault, [credential])
+
+        return VaultAuth(header, replace)
 
     def environment(
         self,

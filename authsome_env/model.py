@@ -19,6 +19,9 @@ _PROVIDER_REST = _PROVIDER_FIRST | frozenset("_-")
 _VARIABLE_FIRST = frozenset(_LETTERS + "_")
 _VARIABLE_REST = _VARIABLE_FIRST | frozenset(_DIGITS)
 
+CLOCK_SLACK_S = 60.0
+"""How far a clock may be put back without our taking notice."""
+
 DEFAULT_CONNECTION = "default"
 """The name that a login without `--connection` gives."""
 
@@ -200,21 +203,33 @@ class Connection:
         return Reference(self.provider, self.name)
 
     def status(self, now: float) -> str:
-        """`connected`, `expiring` (refresh is due and has failed), `expired` or `invalid`."""
+        """`connected`, `expiring` (refresh is due and has failed), `expired` or `invalid`.
+
+        A token that is past and can be renewed without anybody is no loss: connected.
+        """
         if self.refused:
             return "invalid"
-        if self.expires_at is not None and self.expires_at <= now:
+        if self.past(now) and not (self.renewable and self.last_error is None):
             return "expired"
         if self.last_error is not None:
             return "expiring"
         return "connected"
 
+    def past(self, now: float) -> bool:
+        """Whether the access token as it is has expired."""
+        return self.expires_at is not None and self.expires_at <= now
+
     def due(self, now: float, min_ttl: float) -> bool:
-        """Whether less than min(`min_ttl`, a fifth of the lifetime as issued) is left, in seconds."""
+        """Whether less than min(`min_ttl`, a fifth of the lifetime as issued) is left, in seconds.
+
+        Also if more is left than there ever was: then the clock went back, and its word is worth nothing.
+        """
         if self.expires_at is None:
             return False
-        margin = min_ttl if self.lifetime is None else min(min_ttl, self.lifetime / 5)
-        return self.expires_at - now < margin
+        left = self.expires_at - now
+        if self.lifetime is None:
+            return left < min_ttl
+        return left < min(min_ttl, self.lifetime / 5) or left > self.lifetime + CLOCK_SLACK_S
 
 
 class Variable:

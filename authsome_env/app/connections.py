@@ -86,7 +86,10 @@ def logout(
         else:
             raise missing(workspace, vault, provider, name)
         for each in doomed:
+            identity = vault.identity(provider, each)
             vault.delete(provider, each)
+            if identity is not None:
+                workspace.lock_of(vault, identity[0]).remove()
         left = [each for each in names if each not in doomed]
         new_default = None
         if default in doomed and len(left) == 1:

@@ -15,11 +15,12 @@ from authsome_env.providers.quick import QuickDefinition, hot_path
 from authsome_env.providers.template import fields_of, render
 
 from .claims import Claim, check_fits, how_to_choose, settle
-from .find import check_usable, find_connection, missing, pick_field
+from .find import find_connection, missing, pick_field
+from .fresh import Fresh, freshen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from authsome_env.vault.store import Credential, Vault
 
@@ -107,14 +108,16 @@ class Resolution:
         return {name: variable.value.reveal_bytes() for name, variable in self.variables.items()}
 
 
-def resolve(workspace: Workspace, selection: Selection) -> Resolution:
+def resolve(workspace: Workspace, selection: Selection, *, renewing: bool = True) -> Resolution:
     """Raises UsageError (two named connections fill one variable), what finding and using a named
     connection raises, with `strict` the same for every other, and what keeps the vault from opening.
+
+    `renewing`: refresh what is due first; not for who only wants to know the variables' names.
     """
     if selection.empty:
         return Resolution()
     with workspace.open() as vault:
-        return _Resolver(workspace, vault, selection).resolve()
+        return _Resolver(workspace, vault, selection, renewing=renewing).resolve()
 
 
 def known_fields(workspace: Workspace, vault: Vault, provider: str) -> tuple[Sequence[str], frozenset[str]]:
@@ -130,11 +133,12 @@ def known_fields(workspace: Workspace, vault: Vault, provider: str) -> tuple[Seq
 
 
 class _Resolver:
-    def __init__(self, workspace: Workspace, vault: Vault, selection: Selection) -> None:
+    def __init__(self, workspace: Workspace, vault: Vault, selection: Selection, *, renewing: bool) -> None:
         self.workspace = workspace
         self.vault = vault
         self.selection = selection
-        self.now = workspace.now()  # one instant for all, so that a slow start cannot be half valid
+        self.renewing = renewing
+        self.fresh = Fresh({}, {}, workspace.now())
         self.result = Resolution()
         self.claims: dict[str, list[Claim]] = {}
         self.collisions: dict[tuple[str, ...], dict[str, list[Claim]]] = {}
@@ -143,18 +147,25 @@ class _Resolver:
         self.claimed = False
 
     def resolve(self) -> Resolution:
-        for reference in self.selection.named:
-            credential = find_connection(self.workspace, self.vault, reference.provider, reference.connection)
+        named = [self._find(reference) for reference in self.selection.named]
+        mapped_ones = [self._find(reference) for _, reference in self.selection.maps]
+        spoken_for = {reference.provider for reference in self.selection.named}
+        defaults = self.vault.defaults() if self.selection.everything else []
+        defaults = [each for each in defaults if each.connection.provider not in spoken_for]
+        if self.renewing:
+            self.fresh = freshen(self.workspace, self.vault, [*named, *mapped_ones, *defaults])
+        for credential in named:
             self._claim(credential, named=True)
         if self.selection.everything:
-            self._claim_defaults()
-        mapped = self._mapped()
+            self._claim_defaults(defaults, spoken_for)
+        mapped = self._mapped(mapped_ones)
         for name, claims in self.claims.items():
             if name not in mapped:
                 self._settle(name, claims)
         self._report_collisions()
         self.result.variables.update(mapped)
         self.result.removed -= self.result.variables.keys()
+        self.result.warnings += self.fresh.warnings
         if not (self.result.variables or self.result.warnings):
             self.result.warnings.append(
                 "these connections fill no variable; --map VARIABLE=REF gives one"
@@ -163,14 +174,15 @@ class _Resolver:
             )
         return self.result
 
-    def _claim_defaults(self) -> None:
-        spoken_for = {reference.provider for reference in self.selection.named}
-        for credential in self.vault.defaults():
-            if credential.connection.provider not in spoken_for:
-                try:
-                    self._claim(credential, named=False)
-                except AuthsomeError as error:
-                    self._leave_out(str(credential.connection.reference), error)
+    def _find(self, reference: Reference) -> Credential:
+        return find_connection(self.workspace, self.vault, reference.provider, reference.connection)
+
+    def _claim_defaults(self, defaults: Sequence[Credential], spoken_for: Container[str]) -> None:
+        for credential in defaults:
+            try:
+                self._claim(credential, named=False)
+            except AuthsomeError as error:
+                self._leave_out(str(credential.connection.reference), error)
         for provider in self.vault.providers_without_default():
             if provider not in spoken_for:
                 self._leave_out(provider, missing(self.workspace, self.vault, provider, None))
@@ -211,7 +223,7 @@ class _Resolver:
     def _claims_of(
         self, credential: Credential, definition: QuickDefinition, *, named: bool
     ) -> dict[str, Claim]:
-        check_usable(credential, self.now)
+        credential = self.fresh.use(credential)
         connection = credential.connection
         values = credential.fields
         base_url = connection.base_url or definition.base_url
@@ -245,11 +257,10 @@ class _Resolver:
                 raise error
             self._leave_out(", ".join(contested), error)
 
-    def _mapped(self) -> dict[str, Variable]:
+    def _mapped(self, found: Sequence[Credential]) -> dict[str, Variable]:
         variables = {}
-        for name, reference in self.selection.maps:
-            credential = find_connection(self.workspace, self.vault, reference.provider, reference.connection)
-            check_usable(credential, self.now)
+        for (name, reference), each in zip(self.selection.maps, found, strict=True):
+            credential = self.fresh.use(each)
             known, _ = known_fields(self.workspace, self.vault, reference.provider)
             value = pick_field(credential, reference.field, known)
             variables[name] = Variable(name, value, credential.connection)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from authsome_env.clock import Clock
     from authsome_env.providers.registry import Registry
+    from authsome_env.vault.lock import ConnectionLock
     from authsome_env.vault.store import Vault
     from authsome_env.vault.unlock import Ask
 
@@ -69,6 +70,11 @@ class Workspace:
         except KeyError:  # a container's user need not have a name
             owner = str(os.getuid())
         return create_vault(name, self.access, source=source, owner=owner, now=self.now())
+
+    def lock_of(self, vault: Vault, connection_id: str) -> ConnectionLock:
+        from authsome_env.vault.lock import ConnectionLock
+
+        return ConnectionLock(self.home.locks, vault.id, connection_id)
 
     def registry(self) -> Registry:
         from authsome_env.providers.registry import Registry

@@ -59,3 +59,12 @@ Key = Annotated[
         "--key", metavar="SOURCE", help="keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)"
     ),
 ]
+
+FromEnv = Annotated[
+    list[str] | None,
+    typer.Option("--from-env", metavar="[FIELD=]VAR", help="take a field from this variable"),
+]
+
+NoBrowser = Annotated[
+    bool, typer.Option("--no-browser", help="open no browser: print the URL, and take what is pasted")
+]

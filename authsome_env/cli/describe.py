@@ -28,10 +28,13 @@ def as_json(connection: Connection, now: float) -> dict[str, Any]:
 
 
 def expires_in(connection: Connection, now: float) -> str:
+    """In words; `on use`: it is past, and refreshed as soon as somebody wants it."""
     if connection.expires_at is None:
         return "-"
     left = connection.expires_at - now
-    return describe_duration(left) if left > 0 else "past"
+    if left > 0:
+        return describe_duration(left)
+    return "on use" if connection.renewable and not connection.refused else "past"
 
 
 def as_lines(connection: Connection, now: float) -> list[tuple[str, str]]:

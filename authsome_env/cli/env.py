@@ -75,7 +75,7 @@ def failed(wanted: str | None, invocation: Invocation, exit_code: int) -> None:
 def _print_unset(selection: Selection, format_: str, invocation: Invocation) -> None:
     """Also what would be left out; that is no reason to warn, for nothing is missed when all goes."""
     formats.render_unset(format_, ())  # a format that cannot do it is the first thing to say
-    resolution = resolve(workspace_of(invocation), selection)
+    resolution = resolve(workspace_of(invocation), selection, renewing=False)
     names = sorted({*resolution.variables, *resolution.removed})
     invocation.data(formats.render_unset(format_, names))
 

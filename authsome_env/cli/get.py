@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from authsome_env.app.find import find_connection, pick_field
+from authsome_env.app.fresh import use_fresh
 from authsome_env.app.resolve import known_fields
 from authsome_env.deliver.text import utf8
 
@@ -34,11 +35,15 @@ def get(
     Example: authsome get openai -c work --field status
     """
     workspace = workspace_of(invocation)
-    now = invocation.now()
     with workspace.open() as vault:
         credential = find_connection(workspace, vault, provider, connection)
+        if show_secret:  # then it is about to be handed out
+            credential, warnings = use_fresh(workspace, vault, credential)
+            for warning in warnings:
+                invocation.warn(warning)
         known, public = known_fields(workspace, vault, provider)
     shown = {name for name in credential.fields if show_secret or name in public}
+    now = invocation.now()
     metadata = as_json(credential.connection, now)
     if field is not None and field in metadata:
         value = metadata[field]

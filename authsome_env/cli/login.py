@@ -3,114 +3,109 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authsome_env.app.login import (
-    check_field,
-    checked_fields,
-    fields_from_input,
-    given_fields,
-    login_api_key,
-)
-from authsome_env.errors import LoginFailed, UsageError
-from authsome_env.model import DEFAULT_CONNECTION, Secret
+from authsome_env.app.login import login_api_key
+from authsome_env.errors import UsageError
+from authsome_env.model import DEFAULT_CONNECTION
 
 from . import arguments
+from .asking import Asking
 from .describe import as_json
+from .forms import form_for
 from .invocation import Invocation
-from .setting import ask_secret, ask_text, has_terminal, warn_of_key_file, workspace_of
+from .setting import warn_of_key_file, workspace_of
 
 if TYPE_CHECKING:
     from authsome_env.app.login import Login
+    from authsome_env.app.oauth_login import Wishes
+    from authsome_env.app.workspace import Workspace
     from authsome_env.providers.schema import Definition
-
-_LONGEST_INPUT = 1 << 20
-_TRIES = 3
 
 
 def login(
     invocation: Invocation,
     provider: arguments.Provider,
     connection: arguments.NewConnection = DEFAULT_CONNECTION,
+    flow: Annotated[
+        str | None,
+        typer.Option("--flow", metavar="F", help="log in this way; `authsome provider show P` lists them"),
+    ] = None,
+    scopes: Annotated[
+        str | None,
+        typer.Option("--scopes", metavar="A,B", help="ask for these scopes instead of the definition's"),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url", metavar="URL", help="the provider at your own place, as GitHub Enterprise"
+        ),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", help="the browser comes back to this port")
+    ] = None,
+    no_browser: arguments.NoBrowser = False,
     force: arguments.Force = False,
     stdin: Annotated[
         bool, typer.Option("--stdin", help="read the key from stdin; JSON if there are several fields")
     ] = False,
-    from_env: Annotated[
-        list[str] | None,
-        typer.Option("--from-env", metavar="[FIELD=]VAR", help="take a field from this variable"),
-    ] = None,
+    from_env: arguments.FromEnv = None,
 ) -> None:
-    """A secret is asked for at the terminal, or read from stdin or a variable; it is never an argument.
+    """OAuth in the browser, or as --flow says; an API key by a form in the browser, or asked for at the
+    terminal, or read from stdin or a variable. A secret is never an argument.
 
-    Example: authsome login openai -c work
+    Example: authsome login github -c work --scopes repo,read:org
     """
-    if stdin and from_env:
-        raise UsageError("--stdin excludes --from-env", "leave one of them out")
+    workspace = workspace_of(invocation)
+    definition = workspace.registry().load(provider)
+    asking = Asking(
+        invocation,
+        provider,
+        command=f"authsome login {provider}",
+        stdin=stdin,
+        from_env=from_env or (),
+        documentation=f"{definition.display_name}: {definition.docs}" if definition.docs else None,
+        by_form=form_for(invocation, workspace, definition, no_browser=no_browser),
+    )
+    if definition.auth_type == "api_key":
+        given = {"--flow": flow, "--scopes": scopes, "--base-url": base_url, "--port": port}
+        for flag, value in given.items():
+            if value is not None:
+                raise UsageError(
+                    f"{provider} logs in with an API key, so {flag} has no meaning", "leave it out"
+                )
+        done = login_api_key(
+            workspace, provider, connection, lambda: asking.fields(definition.fields), force=force
+        )
+    else:
+        from authsome_env.app.oauth_login import Wishes
 
-    def collect(definition: Definition) -> dict[str, Secret]:
-        if stdin:
-            return fields_from_input(definition, _read_all(invocation))
-        given = given_fields(definition, from_env or (), invocation.environ)
-        missing = [f.name for f in definition.fields if f.name not in given and not f.optional]
-        if given and not missing:
-            return checked_fields(definition, given)
-        if not (has_terminal(invocation) and invocation.stdin is not None and os.isatty(invocation.stdin)):
-            raise LoginFailed(
-                f"there is no terminal to ask for {' and '.join(missing)}",
-                f"authsome login {provider} --stdin, or --from-env"
-                f" {'VAR' if len(definition.fields) == 1 else f'{missing[0]}=VAR'}",
-            )
-        asked = _ask(definition, given, invocation)
-        return checked_fields(definition, {**given, **asked})
-
-    done = login_api_key(workspace_of(invocation), provider, connection, collect, force=force)
+        wishes = Wishes(flow=flow, scopes=_split(scopes), base_url=base_url, port=port, force=force)
+        done = _by_oauth(workspace, definition, connection, wishes, asking, no_browser=no_browser)
     _tell(done, invocation)
 
 
-def _ask(definition: Definition, given: dict[str, bytes], invocation: Invocation) -> dict[str, bytes]:
-    """Ask for what is not given, again after a slip, as often as a person makes one."""
-    answers = {}
-    if definition.docs:
-        invocation.say(f"{definition.display_name}: {definition.docs}")
-    for field in definition.fields:
-        if field.name in given:
-            continue
-        hint = f" ({field.pattern_hint})" if field.pattern_hint else ""
-        prompt = f"{field.label}{hint}{' [none]' if field.optional else ''}: "
-        for left in reversed(range(_TRIES)):
-            typed = (ask_secret(prompt).reveal_bytes() if field.secret else ask_text(prompt)).strip()
-            if not typed and field.optional:
-                break
-            try:
-                check_field(field, typed, provider=definition.name)
-            except LoginFailed as error:
-                if not left:
-                    raise
-                invocation.tell(error.message)
-            else:
-                answers[field.name] = typed
-                break
-    return answers
+def _by_oauth(
+    workspace: Workspace,
+    definition: Definition,
+    connection: str,
+    wishes: Wishes,
+    asking: Asking,
+    *,
+    no_browser: bool,
+) -> Login:
+    from authsome_env.app.oauth_login import login_oauth
+
+    from .person import TerminalPerson
+
+    person = TerminalPerson(asking, workspace, definition, no_browser=no_browser)
+    return login_oauth(workspace, definition, connection, wishes, person)
 
 
-def _read_all(invocation: Invocation) -> bytes:
-    if invocation.stdin is None:
-        raise LoginFailed("stdin is closed", "give the key on stdin, as in: authsome login P --stdin <FILE")
-    if os.isatty(invocation.stdin):
-        raise UsageError(
-            "stdin is the terminal, where the key would be seen",
-            "leave --stdin out, and it is asked for unseen",
-        )
-    content = bytearray()
-    while chunk := os.read(invocation.stdin, 65536):
-        content += chunk
-        if len(content) > _LONGEST_INPUT:
-            raise LoginFailed("stdin has more than 1 MiB, which is no key", "give the key alone")
-    return bytes(content)
+def _split(scopes: str | None) -> list[str] | None:
+    return None if scopes is None else scopes.replace(",", " ").split()
 
 
 def _tell(done: Login, invocation: Invocation) -> None:
@@ -118,11 +113,24 @@ def _tell(done: Login, invocation: Invocation) -> None:
     if done.new_vault_key:
         invocation.say(f"made the vault; its master key: {done.new_vault_key}")
         warn_of_key_file(done.new_vault_key, invocation)
+    for warning in done.warnings:
+        invocation.warn(warning)
+    if done.former_account is not None:
+        invocation.warn(f"{connection.reference} was for {done.former_account} before")
+    if done.same_account:
+        names = ", ".join(f"{connection.provider}:{name}" for name in done.same_account)
+        verb = "is" if len(done.same_account) == 1 else "are"
+        invocation.warn(f"{names} {verb} for the same account, {connection.account or connection.account_id}")
     if invocation.json:
-        result = {**as_json(connection, invocation.now()), "was_default": done.former_default}
+        result = {
+            **as_json(connection, invocation.now()),
+            "was_default": done.former_default,
+            "same_account": done.same_account,
+        }
         invocation.data(json.dumps(result) + "\n")
         return
-    invocation.say(f"{'repaired' if done.repaired else 'saved'} {connection.reference}")
+    whose = f", the account of {connection.account}" if connection.account else ""
+    invocation.say(f"{'repaired' if done.repaired else 'saved'} {connection.reference}{whose}")
     if done.former_default:
         invocation.say(f"default: {connection.name} (was {done.former_default})")
     elif connection.is_default:

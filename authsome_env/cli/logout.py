@@ -21,7 +21,7 @@ def logout(
     connection: arguments.Connection = None,
     all: Annotated[bool, typer.Option("--all", help="all connections of the provider")] = False,  # noqa: A002
 ) -> None:
-    """The credential stays valid at the provider: to end it, delete the key there.
+    """The credential stays valid at the provider: `authsome revoke` ends it there, too.
 
     Example: authsome logout openai -c work
     """
@@ -38,9 +38,14 @@ def logout(
             "new_default": done.new_default,
         }
         invocation.data(json.dumps(result) + "\n")
+    invocation.say(departed(provider, done))
+
+
+def departed(provider: str, done: connections.Departure) -> str:
+    """What was deleted, and who is the default now."""
     text = f"deleted {', '.join(f'{provider}:{name}' for name in done.deleted)}"
     if done.new_default:
         text += f"; {done.new_default} is the default now"
     elif done.was_default and done.left:
         text += f"; no default until authsome set-default {provider} NAME ({', '.join(done.left)})"
-    invocation.say(text)
+    return text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from authsome_env.app.find import check_usable, find_connection, pick_field
+from authsome_env.app.find import find_connection, pick_field
+from authsome_env.app.fresh import use_fresh
 from authsome_env.app.resolve import known_fields
 from authsome_env.deliver.text import utf8
 from authsome_env.model import Reference
@@ -22,10 +23,12 @@ def token(invocation: Invocation, reference: arguments.Reference) -> None:
     wanted = Reference.parse(reference)
     workspace = workspace_of(invocation)
     with workspace.open() as vault:
-        credential = find_connection(workspace, vault, wanted.provider, wanted.connection)
-        check_usable(credential, invocation.now())
+        found = find_connection(workspace, vault, wanted.provider, wanted.connection)
+        credential, warnings = use_fresh(workspace, vault, found)
         known, _ = known_fields(workspace, vault, wanted.provider)
         secret = pick_field(credential, wanted.field, known)
+    for warning in warnings:
+        invocation.warn(warning)
     if not invocation.json:
         invocation.data(secret.reveal_bytes() + b"\n")
         return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from authsome_env.errors import InvalidDefinition, UsageError
@@ -12,6 +10,7 @@ from authsome_env.model import check_provider_name
 
 from . import source
 from .environment import quick_definition
+from .field_list import read_fields, read_pattern
 from .oauth_section import read_account, read_client, read_oauth
 from .older import upgrade
 from .position import line_of
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Definition", "Field", "parse"]
 
 MAX_DEPTH = 16
-MAX_PATTERN = 512
-"""Characters of a regular expression; a key's form needs no more."""
-
 # What `quick_definition` has read and checked already.
 _DONE = ("schema_version", "name", "auth_type", "env", "export", "variable_exceptions")
 
@@ -183,7 +179,7 @@ def _api_key(node: Node) -> ApiKey:
         raise node.problem("header_name", "is not the name of a header", "write for example X-Api-Key")
     prefix = node.text("header_prefix")
     prefix = usual.header_prefix if prefix is None else prefix
-    pattern = _pattern(node, "key_pattern")
+    pattern = read_pattern(node, "key_pattern")
     return ApiKey(name, prefix, node.text("env_var"), pattern, node.filled("key_pattern_hint"))
 
 
@@ -196,38 +192,4 @@ def _fields(node: Node, api_key: ApiKey, display_name: str) -> tuple[tuple[Field
         raise Problem(
             ("api_key", "key_pattern"), "is for providers with one field", "write it as pattern of that field"
         )
-    fields: list[Field] = []
-    unknown: list[str] = []
-    for index, entry in enumerate(entries):
-        field_node = Node(entry, ("fields", index))
-        name = str(field_node.take("name"))
-        label = field_node.filled("label") or name.replace("_", " ")
-        fields.append(
-            Field(
-                name=name,
-                label=label,
-                secret=field_node.flag("secret", default=True),
-                pattern=_pattern(field_node, "pattern"),
-                pattern_hint=field_node.filled("pattern_hint"),
-                optional=field_node.flag("optional", default=False),
-            )
-        )
-        unknown += field_node.rest()
-    if all(field.optional for field in fields):
-        raise Problem(("fields",), "are all optional", "at least one must be asked for")
-    return tuple(fields), unknown
-
-
-def _pattern(node: Node, key: str) -> str | None:
-    pattern = node.filled(key)
-    if pattern is None:
-        return None
-    if len(pattern) > MAX_PATTERN:
-        raise node.problem(key, f"is longer than {MAX_PATTERN} characters", "write a simpler pattern")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what the pattern may mean in later Pythons is no fault of it
-            re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
-        raise node.problem(key, "is not a regular expression", "write it as Python's re takes it") from None
-    return pattern
+    return read_fields(entries, ("fields",))

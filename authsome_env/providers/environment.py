@@ -101,7 +101,8 @@ def quick_definition(document: Mapping[str, Any], *, bundled: bool) -> QuickDefi
                 "name fields of the token answer in oauth.answer.fields",
             )
     else:
-        fields = _key_fields(document.get("fields"))
+        listed = document.get("fields")
+        fields = ("api_key",) if listed is None else field_names(listed, ("fields",))
     entries, ignored = _entries(document, fields, auth_type)
     known = fields if base_url is None else (*fields, "base_url")
     exceptions = _exceptions(document.get("variable_exceptions"), bundled=bundled)
@@ -164,15 +165,14 @@ def _stays_in_vault(pointer: Any, answer: dict[str, Any]) -> bool:
     return pointer.rpartition("/")[2] in NEVER_DELIVERED or pointer == answer.get("refresh_token")
 
 
-def _key_fields(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ("api_key",)
+def field_names(value: Any, place: Path) -> tuple[str, ...]:
+    """The names in a list of fields, checked. Raises Problem."""
     if not isinstance(value, list) or not value:
-        raise Problem(("fields",), "is not a list of fields", 'write [{"name": …}, …], or leave it out')
+        raise Problem(place, "is not a list of fields", 'write [{"name": …}, …], or leave it out')
     names: list[str] = []
     for index, entry in enumerate(value):
-        name = mapping(entry, ("fields", index)).get("name")
-        path: Path = ("fields", index, "name")
+        name = mapping(entry, (*place, index)).get("name")
+        path: Path = (*place, index, "name")
         if not isinstance(name, str):
             raise Problem(path, "is missing" if name is None else "is not a text", "name the field")
         _check_field_name(name, path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from authsome_env.errors import NotAllowed, UsageError
 
 from .environment import NEVER_DELIVERED, mapping
+from .machine_section import read_assertion, read_exchange
 from .names import check_variable
 from .problem import Problem
 from .schema import AUTH_METHODS, REVOCABLE, REVOCATION_AUTH, Account, Answer, Client, OAuth, Revocation
@@ -44,8 +45,12 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
     if base_url is not None and "?" in base_url:
         raise node.problem("base_url", "has a query", "write it like https://github.com")
     issuer = node.url("issuer", base_url)
+    assertion, more = read_assertion(node.object("assertion"))
+    given = tuple(field.name for field in assertion.fields if not field.secret)
     urls = {
-        key: node.url(key, base_url)
+        key: node.url(
+            key, base_url, placeholders=given if assertion.send == "bearer" and key == "token_url" else ()
+        )
         for key in (
             "authorization_url",
             "token_url",
@@ -57,6 +62,7 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
     _check_needs(node, flows, issuer, urls)
     separator = node.text("scope_separator")
     answer_node = node.object("answer")
+    exchange, others = read_exchange(node.object("exchange"))
     revocation, unknown = _revocation(node, base_url, urls["revocation_url"], issuer)
     section = OAuth(
         issuer=issuer,
@@ -70,10 +76,13 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
         token_endpoint_auth_method=node.choice(
             "token_endpoint_auth_method", AUTH_METHODS, "client_secret_basic"
         ),
+        basic_encoding=node.choice("basic_encoding", ("form", "raw"), "form"),
         redirect_uri=node.url("redirect_uri", loopback_name=True),
         pkce=node.flag("pkce", default=True),
         revocation=revocation,
         answer=_answer(answer_node),
+        assertion=assertion,
+        exchange=exchange,
     )
     if not section.scope_separator or len(section.scope_separator) > 2:
         raise node.problem("scope_separator", "is not one or two characters", 'usual are " " and ","')
@@ -89,7 +98,7 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
             "is none, but client_credentials needs a client that can prove itself (RFC 6749 section 4.4)",
             "use client_secret_basic, client_secret_post or private_key_jwt",
         )
-    return section, [*node.rest(), *answer_node.rest(), *unknown]
+    return section, [*node.rest(), *answer_node.rest(), *unknown, *more, *others]
 
 
 def read_client(node: Node) -> Client:
@@ -161,7 +170,7 @@ def _answer(node: Node) -> Answer:
     for name, pointer in fields.items():
         if not pointer:
             raise fields_node.problem(name, "is not a JSON pointer", "begin it with /, as in /team/id")
-    return Answer(**pointers, ok=node.pointer("ok"), fields=fields)
+    return Answer(**pointers, ok=node.pointer("ok"), expires_at=node.pointer("expires_at"), fields=fields)
 
 
 def _revocation(

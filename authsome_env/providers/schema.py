@@ -21,13 +21,15 @@ base URL alone: with another one it must not be asked, for it would be told a st
               "authorization_params": {}, "token_params": {},     more parameters of these two requests
               "token_request": "form",          how the body of a token request is written, or "json"
               "token_endpoint_auth_method": "client_secret_basic",
+              "basic_encoding": "form",         how Basic encodes them (RFC 6749 section 2.3.1), or "raw"
               "redirect_uri": null,             null: http://127.0.0.1:{any port}/callback; else exactly this.
                                                 One that is not loopback ends at a page that cannot load,
                                                 whose address the user pastes
               "pkce": true,
               "revocation": "rfc7009",          the default, which asks the revocation_url if there is one;
                                                 or "none", or {…} for a way of its own
-              "answer": {…}}
+              "answer": {…},
+              "assertion": {…}, "exchange": {…}}      for the flows jwt_bearer and token_exchange
 
     "oauth.revocation": {"method": "POST", "url": …,          may hold {client_id}; absent: revocation_url
                 "auth": "client_basic",         or client_post, bearer (the token itself), none
@@ -38,8 +40,24 @@ base URL alone: with another one it must not be asked, for it would be told a st
     "oauth.answer": where things lie in the token answer, as JSON pointers (RFC 6901); the defaults are
                     RFC 6749 section 5: {"access_token": "/access_token", "refresh_token": …,
                     "expires_in": …, "scope": …, "error": "/error", "error_description": …},
+                "expires_at": "/expires_at",    a point of time instead: Unix seconds or ISO 8601
                 "ok": "/ok",                    if given, an answer is a failure unless this is true
                 "fields": {"team_id": "/team/id"}}       more texts that are kept and that templates may name
+
+    "oauth.assertion": the flow jwt_bearer (RFC 7523); drawn is the default, which takes the fields from a
+                service account's key file:
+                {"fields": [{"name": "client_email", "secret": false}, {"name": "private_key"},
+                            {"name": "private_key_id", "secret": false, "optional": true}],
+                 "issuer": "{client_email}", "subject": null, "audience": "{token_url}",     templates
+                 "key": "private_key", "key_id": "{private_key_id}", "algorithm": null,     null: by the key
+                 "lifetime": 3600,              seconds, at most an hour
+                 "scope": "parameter",          of the request, or a "claim" of the assertion
+                 "send": "assertion"}           or "bearer": the assertion is the request's Authorization, and
+                                                nothing else is sent. token_url may then hold {field}s
+    "oauth.exchange": the flow token_exchange (RFC 8693), with the token of a CI job:
+                {"subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "audience": null,
+                 "resource": null, "requested_token_type": null,
+                 "subject_audience": null}      whom the job's token is to be for, where it can be asked for
 
     "client": {"client_id": null, "client_id_env": "GITHUB_CLIENT_ID", "client_secret_env": …}
 
@@ -98,6 +116,7 @@ class Answer:
     error: str = "/error"
     error_description: str = "/error_description"
     ok: str | None = None
+    expires_at: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
     """Field of the credential to pointer. What is there must be a text or a number."""
 
@@ -112,6 +131,41 @@ class Revocation:
     body_format: str
     body: dict[str, str]
     tokens: tuple[str, ...]
+
+
+KEY_FILE = (
+    Field("client_email", "service account (client_email)", secret=False),
+    Field("private_key", "private key"),
+    Field("private_key_id", "id of the key (private_key_id)", secret=False, optional=True),
+)
+"""What a Google service account's key file holds of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """How a key becomes tokens (RFC 7523). Texts but `key`, `algorithm` and the choices are templates."""
+
+    fields: tuple[Field, ...] = KEY_FILE
+    issuer: str = "{client_email}"
+    subject: str | None = None
+    audience: str = "{token_url}"
+    key: str = "private_key"
+    key_id: str | None = "{private_key_id}"
+    algorithm: str | None = None
+    lifetime: int = 3600
+    scope: str = "parameter"
+    send: str = "assertion"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The parameters of a token exchange (RFC 8693 section 2.1)."""
+
+    subject_token_type: str = "urn:ietf:params:oauth:token-type:jwt"  # noqa: S105 - a type
+    audience: str | None = None
+    resource: str | None = None
+    requested_token_type: str | None = None
+    subject_audience: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +185,13 @@ class OAuth:
     token_params: dict[str, str]
     token_request: str
     token_endpoint_auth_method: str
+    basic_encoding: str
     redirect_uri: str | None
     pkce: bool
     revocation: Revocation | Literal["rfc7009"] | None
     answer: Answer
+    assertion: Assertion = Assertion()
+    exchange: Exchange = Exchange()
 
 
 @dataclass(frozen=True, slots=True)

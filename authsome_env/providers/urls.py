@@ -63,7 +63,7 @@ def check_url(
     if "@" in parts.netloc or "#" in url:
         raise ValueError("has a user part or a fragment")
     _check_braces(parts.netloc, parts.path + parts.query, placeholders)
-    if parts.scheme == "http" and not (_is_loopback(host) or (loopback_name and host == "localhost")):
+    if parts.scheme == "http" and not (is_loopback(host) or (loopback_name and host == "localhost")):
         raise ValueError("is plain http, which is for loopback addresses such as 127.0.0.1 only")
 
 
@@ -87,7 +87,7 @@ def check_host(host: str) -> None:
         raise ValueError("is not an exact host name in lower case, such as api.github.com")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

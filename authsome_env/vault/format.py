@@ -19,6 +19,7 @@ What each seal is bound to (see envelope.bind):
     wrapped part key    "part key", vault id, table, row id, column
     use part            "use", vault id, vault name, then every metadata column of METADATA in that order
     renew part          "renew", vault id, row id, provider, generation
+    client part         "client", vault id, provider, client id
 
 Nothing binds `locked` and `stale_keys`: whoever may write the file could as well delete it. A stale key is
 believed only if it is named as one of this vault's, and is not the one in use.
@@ -131,3 +132,7 @@ def use_binding(vault_id: str, vault_name: str, metadata: Sequence[str | float |
 
 def renew_binding(vault_id: str, connection: Connection) -> bytes:
     return bind("renew", vault_id, connection.id, connection.provider, connection.generation)
+
+
+def client_binding(vault_id: str, provider: str, client_id: str) -> bytes:
+    return bind("client", vault_id, provider, client_id)

@@ -4,6 +4,7 @@
 <home>/vaults/<name>.db       one vault (SQLite; -wal and -shm beside it while it is open)
 <home>/keys/<key id>          a master key, where the key source is `file`
 <home>/providers/<name>.json  registered definitions
+<home>/locks/<vault>.<id>     held while that connection is renewed
 <home>/lock                   held while vaults or keys are made, changed or removed
 """
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Home:
     """The folder of `AUTHSOME_HOME`, else `$XDG_DATA_HOME/authsome`, else `~/.local/share/authsome`."""
 
-    __slots__ = ("keys", "path", "providers", "vaults")
+    __slots__ = ("keys", "locks", "path", "providers", "vaults")
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Raises UsageError where none of these says a folder."""
@@ -32,6 +33,7 @@ class Home:
         except FileNotFoundError:  # a relative one, and the current folder was deleted
             raise UsageError("AUTHSOME_HOME is relative to a folder that is gone", _ABSOLUTE) from None
         self.keys = os.path.join(self.path, "keys")
+        self.locks = os.path.join(self.path, "locks")
         self.vaults = os.path.join(self.path, "vaults")
         self.providers = os.path.join(self.path, "providers")
 

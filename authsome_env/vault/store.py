@@ -10,15 +10,17 @@ import os
 from authsome_env.errors import VaultDamaged
 from authsome_env.model import Connection, Secret
 
-from .envelope import Unsealable, new_key, pack, seal, unpack, unseal
-from .format import METADATA, SEALED, metadata_row, part_key_binding, renew_binding, use_binding
+from .envelope import Unsealable, pack, seal, unpack, unseal
+from .format import METADATA, SEALED, metadata_row, renew_binding, use_binding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, Self
 
+    from .clients import Clients
     from .database import Database, Transaction
+    from .part_keys import PartKeys
 
 _COLUMNS = ", ".join((*METADATA, *SEALED))
 _TABLE = "connections"
@@ -42,11 +44,11 @@ class Credential:
 class Vault:
     """The connections of one vault. Reading raises VaultDamaged for a row that its seal does not prove."""
 
-    __slots__ = ("_database", "_key", "id", "name")
+    __slots__ = ("_database", "_keys", "id", "name")
 
-    def __init__(self, database: Database, name: str, vault_id: str, key: bytes) -> None:
+    def __init__(self, database: Database, name: str, vault_id: str, keys: PartKeys) -> None:
         self._database = database
-        self._key = key
+        self._keys = keys
         self.name = name
         self.id = vault_id
 
@@ -63,6 +65,12 @@ class Vault:
     def database(self) -> Database:
         return self._database
 
+    @property
+    def clients(self) -> Clients:
+        from .clients import Clients  # the hot path needs none
+
+        return Clients(self._database, self._keys, self.id)
+
     def transaction(self) -> Transaction:
         """A `with` block whose changes become durable together. Read in it what the change depends on."""
         return self._database.transaction()
@@ -71,6 +79,9 @@ class Vault:
 
     def find(self, provider: str, name: str) -> Credential | None:
         return next(self._select(provider=provider, name=name), None)
+
+    def get(self, connection_id: str) -> Credential | None:
+        return next(self._select(id=connection_id), None)
 
     def default(self, provider: str) -> Credential | None:
         return next(self._select(provider=provider, is_default=True), None)
@@ -92,6 +103,15 @@ class Vault:
             "SELECT name FROM connections WHERE provider = ? ORDER BY name", (provider,)
         )
         return [name for (name,) in rows]
+
+    def names_of_account(self, connection: Connection) -> list[str]:
+        """The provider's other connections for the same account, read without proof: for messages."""
+        query = (
+            "SELECT name FROM connections"
+            " WHERE provider = ? AND account_id = ? AND base_url IS ? AND id <> ? ORDER BY name"
+        )
+        asked = (connection.provider, connection.account_id, connection.base_url, connection.id)
+        return [name for (name,) in self._database.rows(query, asked)]
 
     def default_name(self, provider: str) -> str | None:
         """The default's name, read without proof: for messages, and to delete what is damaged."""
@@ -130,7 +150,7 @@ class Vault:
         `keep_keys_of`: seal with that credential's part keys, so that whoever was given them keeps access.
         """
         old = keep_keys_of.sealed if keep_keys_of else {}
-        use_wrapped = old.get("use_key") or self._wrap_new(connection.id, "use_key")
+        use_wrapped = old.get("use_key") or self._keys.make(_TABLE, connection.id, "use_key")
         use_key = self._unwrap(connection, "use_key", use_wrapped)
         sealed: dict[str, bytes | None] = {
             "use_key": use_wrapped,
@@ -139,7 +159,7 @@ class Vault:
             "renew_part": None,
         }
         if renew is not None:
-            renew_wrapped = old.get("renew_key") or self._wrap_new(connection.id, "renew_key")
+            renew_wrapped = old.get("renew_key") or self._keys.make(_TABLE, connection.id, "renew_key")
             renew_key = self._unwrap(connection, "renew_key", renew_wrapped)
             sealed["renew_key"] = renew_wrapped
             sealed["renew_part"] = seal(renew_key, renew, renew_binding(self.id, connection))
@@ -151,16 +171,24 @@ class Vault:
             [*metadata_row(connection), *(sealed[name] for name in SEALED)],
         )
 
-    def update(self, credential: Credential, **changes: Any) -> Connection:
-        """Change metadata (name, default mark, status); the use part is sealed anew to it."""
+    def update(self, credential: Credential, *, renew: bytes | None = None, **changes: Any) -> Connection:
+        """Change metadata (name, default mark, status); the use part is sealed anew to it.
+
+        `renew`: what the renew part holds from now on. The generation stays as it is.
+        """
         connection = credential.connection.replace(**changes)
         use_key = self._unwrap(connection, "use_key", credential.sealed["use_key"])
-        assignments = ", ".join(f"{name} = ?" for name in (*METADATA, "use_part"))
+        renew_part = credential.sealed["renew_part"]
+        if renew is not None:
+            renew_key = self._unwrap(connection, "renew_key", credential.sealed["renew_key"])
+            renew_part = seal(renew_key, renew, renew_binding(self.id, connection))
+        assignments = ", ".join(f"{name} = ?" for name in (*METADATA, "use_part", "renew_part"))
         self._database.rows(
             f"UPDATE connections SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
             [
                 *metadata_row(connection),
                 self._seal_use(connection, credential.fields, use_key),
+                renew_part,
                 connection.id,
             ],
         )
@@ -178,28 +206,41 @@ class Vault:
         key = self._unwrap(connection, "renew_key", sealed["renew_key"])
         return self._open(connection, key, sealed["renew_part"], renew_binding(self.id, connection))
 
+    def part_keys(self, credential: Credential) -> dict[str, bytes]:
+        """What a helper process needs to renew this one connection (see PartKeys)."""
+        connection = credential.connection
+        keys = self.clients.part_keys(connection.provider)
+        for column in ("use_key", "renew_key"):
+            if wrapped := credential.sealed[column]:
+                keys[self._keys.name(_TABLE, connection.id, column)] = self._unwrap(
+                    connection, column, wrapped
+                )
+        return keys
+
     # The seals
 
     def _seal_use(self, connection: Connection, fields: Mapping[str, Secret], key: bytes) -> bytes:
         plain = pack({name: value.reveal_bytes() for name, value in fields.items()})
         return seal(key, plain, use_binding(self.id, self.name, metadata_row(connection)))
 
-    def _wrap_new(self, row: str, column: str) -> bytes:
-        return seal(self._key, new_key(), part_key_binding(self.id, _TABLE, row, column))
-
     def _unwrap(self, connection: Connection, column: str, wrapped: bytes | None) -> bytes:
-        binding = part_key_binding(self.id, _TABLE, connection.id, column)
-        return self._open(connection, self._key, wrapped or b"", binding)
+        try:
+            return self._keys.open(_TABLE, connection.id, column, wrapped)
+        except Unsealable:
+            raise self._damaged(connection) from None
 
     def _open(self, connection: Connection, key: bytes, sealed: bytes, binding: bytes) -> bytes:
         try:
             return unseal(key, sealed, binding)
         except Unsealable:
-            where = f"{connection.provider} -c {connection.name}"
-            raise VaultDamaged(
-                f"connection {connection.reference} in vault {self.name} is damaged or was altered",
-                f"delete it with `authsome logout {where}`, then `authsome login {where}`",
-            ) from None
+            raise self._damaged(connection) from None
+
+    def _damaged(self, connection: Connection) -> VaultDamaged:
+        where = f"{connection.provider} -c {connection.name}"
+        return VaultDamaged(
+            f"connection {connection.reference} in vault {self.name} is damaged or was altered",
+            f"delete it with `authsome logout {where}`, then `authsome login {where}`",
+        )
 
     def _select(self, order: str = "provider", **asked: str | bool) -> Iterator[Credential]:
         """The connections that have the metadata `asked` for."""

@@ -9,6 +9,7 @@ from .envelope import Unsealable, unseal
 from .format import is_key_id, vault_key_binding
 from .keys.places import NAMES, place
 from .keys.variable import from_environment
+from .part_keys import PartKeys
 from .store import Vault
 
 TYPE_CHECKING = False
@@ -92,7 +93,7 @@ def open_vault(name: str, access: KeyAccess) -> Vault:
                 continue
             if meta["key_source"] in _CACHED_SOURCES:
                 _check_still_unlocked(name, database)
-            return Vault(database, name, meta["vault_id"], key)
+            return Vault(database, name, meta["vault_id"], PartKeys(meta["vault_id"], key))
     except BaseException:
         database.close()
         raise

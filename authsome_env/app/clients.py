@@ -1,0 +1,163 @@
+"""The OAuth client of a provider in a vault: where it comes from, and what a flow logs in with."""
+
+from __future__ import annotations
+
+import os
+
+from authsome_env.errors import CredentialUnusable, NotAllowed, VaultNotFound
+from authsome_env.model import Secret
+from authsome_env.oauth.messages import OAuthClient
+from authsome_env.vault.clients import REGISTERED, StoredClient
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from authsome_env.oauth.grant import Grant
+    from authsome_env.providers.schema import Definition, Field
+    from authsome_env.vault.clients import Clients
+
+    from .workspace import Workspace
+
+PUBLIC = "none"
+"""The authentication method of a client that has no secret."""
+
+
+def client_of_grant(clients: Clients, grant: Grant, *, provider: str) -> OAuthClient | None:
+    """The client that a connection was logged in by; None if its flow needs none.
+
+    Raises CredentialUnusable if the vault has another one by now: the provider knows the tokens of the old.
+    """
+    if not grant.client_id:
+        return None
+    for row in (provider, provider + REGISTERED):
+        stored = clients.find(row)
+        if stored is not None and stored.id == grant.client_id:
+            return oauth_client(stored, grant.auth_method)
+    if grant.auth_method == PUBLIC:
+        return OAuthClient(grant.client_id, PUBLIC)
+    raise CredentialUnusable(
+        f"the client of {provider} that this connection was logged in by is not in the vault any more",
+        f"put it back with `authsome client set {provider}`, or log in again",
+    )
+
+
+def oauth_client(stored: StoredClient, method: str) -> OAuthClient:
+    fields = stored.fields
+    return OAuthClient(stored.id, method, secret=fields.get("client_secret"), key=fields.get("private_key"))
+
+
+def stored_client(workspace: Workspace, provider: str) -> StoredClient | None:
+    """The vault's client (`provider` may end in REGISTERED); None if there is none, or no vault yet."""
+    try:
+        with workspace.open() as vault:
+            return vault.clients.find(provider)
+    except VaultNotFound:
+        if not workspace.home.is_fresh(workspace.vault_name):
+            raise
+        return None
+
+
+def client_fields(definition: Definition) -> tuple[Field, ...]:
+    """What is asked for when a person is to give a provider's client."""
+    from authsome_env.providers.schema import Field
+
+    method = definition.oauth.token_endpoint_auth_method if definition.oauth else PUBLIC
+    name = definition.display_name
+    fields = (Field("client_id", f"{name} client id", secret=False, optional=False),)
+    if method == "private_key_jwt":
+        return (*fields, Field("private_key", f"{name} private key (PEM or JWK)", optional=False))
+    return (*fields, Field("client_secret", f"{name} client secret", optional=True))
+
+
+def made_client(provider: str, fields: Mapping[str, Secret]) -> StoredClient:
+    """From the fields that a person gave."""
+    kept = {name: value for name, value in fields.items() if name != "client_id" and value}
+    return StoredClient(provider, fields["client_id"].reveal(), kept)
+
+
+def method_of(definition: Definition, client: StoredClient) -> str:
+    """How this client proves itself: as it was registered, else as the definition says.
+
+    A client without a secret is a public one, whatever the definition says of others (RFC 8252 section 8.4).
+    """
+    registered = client.text("auth_method")
+    method = registered or (definition.oauth.token_endpoint_auth_method if definition.oauth else PUBLIC)
+    needed = "private_key" if method == "private_key_jwt" else "client_secret"
+    return method if method == PUBLIC or client.fields.get(needed) else PUBLIC
+
+
+def find_client(
+    workspace: Workspace,
+    definition: Definition,
+    ask: Callable[[], Mapping[str, Secret]],
+) -> StoredClient:
+    """The client to log in with: the vault's, the definition's, the environment's, or what `ask` gets.
+
+    Raises what `ask` raises, and what keeps the vault shut.
+    """
+    stored = stored_client(workspace, definition.name)
+    if stored is not None:
+        return stored
+    return known_client(definition, workspace.environ) or made_client(definition.name, ask())
+
+
+def known_client(definition: Definition, environ: Mapping[str, str]) -> StoredClient | None:
+    """The client that the definition gives, or that the variables hold which it names."""
+    known = definition.client
+    client_id = known.client_id or (environ.get(known.client_id_env) if known.client_id_env else None)
+    if not client_id:
+        return None
+    secret = environ.get(known.client_secret_env) if known.client_secret_env else None
+    fields = {"client_secret": Secret.from_bytes(os.fsencode(secret))} if secret else {}
+    return StoredClient(definition.name, client_id, fields)
+
+
+def save_client(workspace: Workspace, client: StoredClient) -> tuple[list[str], str | None]:
+    """Put it into the vault, which is made if there is none.
+
+    Returns the connections that another client logged in, and the key source of a new vault.
+    """
+    vault, key_source = workspace.open_or_create()
+    with vault, vault.transaction():
+        former = vault.clients.find(client.provider)
+        vault.clients.put(client)
+        replaced = []
+        if former is not None and former.id != client.id:
+            replaced = [f"{client.provider}:{name}" for name in vault.names(client.provider)]
+    return replaced, key_source
+
+
+def describe_client(workspace: Workspace, definition: Definition) -> dict[str, Any]:
+    """What may be shown of a provider's client. Raises NotAllowed for one that has none."""
+    from authsome_env.oauth.redirect import to_register
+
+    if definition.oauth is None:
+        raise NotAllowed(
+            f"{definition.name} logs in with an API key and has no client",
+            f"authsome login {definition.name}",
+        )
+    stored, source = stored_client(workspace, definition.name), "vault"
+    if stored is None:
+        stored, source = known_client(definition, workspace.environ), "definition or environment"
+    if stored is None:
+        stored, source = stored_client(workspace, definition.name + REGISTERED), "registered by authsome"
+    return {
+        "provider": definition.name,
+        "client_id": stored.id if stored else None,
+        "source": source if stored else "none yet",
+        "secret": bool(stored and (stored.fields.get("client_secret") or stored.fields.get("private_key"))),
+        "auth_method": method_of(definition, stored) if stored else None,
+        "redirect_uri": (stored and stored.text("redirect_uri"))
+        or to_register(definition.oauth.redirect_uri),
+        "connections": _names(workspace, definition.name),
+    }
+
+
+def _names(workspace: Workspace, provider: str) -> list[str]:
+    try:
+        with workspace.open() as vault:
+            return vault.names(provider)
+    except VaultNotFound:
+        return []

@@ -1,0 +1,93 @@
+"""Credentials as fresh as they have to be before they are handed out.
+
+Light: a start with fresh tokens loads no more than this; what renews is loaded when something is due.
+"""
+
+from __future__ import annotations
+
+from authsome_env.clock import describe_duration
+
+from .find import check_usable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from authsome_env.errors import AuthsomeError
+    from authsome_env.vault.store import Credential, Vault
+
+    from .workspace import Workspace
+
+
+class Fresh:
+    """The outcome for several credentials. `use` gives one of them, or says why it is of no use."""
+
+    __slots__ = ("_failures", "_now", "_renewed", "warnings")
+
+    def __init__(
+        self,
+        renewed: Mapping[str, Credential],
+        failures: Mapping[str, AuthsomeError],
+        now: float,
+    ) -> None:
+        self._renewed = renewed
+        self._failures = failures
+        self._now = now
+        self.warnings: list[str] = []
+        """One for each live token that could not be refreshed, once it was used."""
+
+    def use(self, credential: Credential) -> Credential:
+        """The credential as it is now.
+
+        Raises CredentialUnusable for one that is expired or refused; Unreachable and its like if it expired
+        and the refresh failed.
+        """
+        connection_id = credential.connection.id
+        current = self._renewed.get(connection_id, credential)
+        failure = self._failures.get(connection_id)
+        if failure is None:
+            check_usable(current, self._now)
+            return current
+        connection = current.connection
+        if connection.refused or connection.past(self._now):
+            raise failure
+        left = describe_duration((connection.expires_at or self._now) - self._now)
+        warning = f"{connection.reference} could not be refreshed, its token is good for {left} more"
+        if f"{warning}: {failure.message}" not in self.warnings:
+            self.warnings.append(f"{warning}: {failure.message}")
+        return current
+
+
+def freshen(workspace: Workspace, vault: Vault, credentials: Iterable[Credential]) -> Fresh:
+    """Refresh those that are due, all at the same time.
+
+    Raises nothing for one that fails: `Fresh.use` tells who asks for it.
+    """
+    now = workspace.now()
+    due = {
+        credential.connection.id: credential
+        for credential in credentials
+        if is_due(credential, now, workspace.config.min_ttl)
+    }
+    if not due:
+        return Fresh({}, {}, now)
+    from .renew import renew
+
+    failures = renew(workspace, vault, list(due.values()))
+    renewed = {}
+    for connection_id in due:
+        current = vault.get(connection_id)
+        if current is not None:
+            renewed[connection_id] = current
+    return Fresh(renewed, failures, workspace.now())
+
+
+def is_due(credential: Credential, now: float, min_ttl: float) -> bool:
+    connection = credential.connection
+    return connection.renewable and not connection.refused and connection.due(now, min_ttl)
+
+
+def use_fresh(workspace: Workspace, vault: Vault, credential: Credential) -> tuple[Credential, list[str]]:
+    """One credential, and the warnings to show. Raises as `Fresh.use`."""
+    fresh = freshen(workspace, vault, (credential,))
+    return fresh.use(credential), fresh.warnings

@@ -1,0 +1,101 @@
+"""Start the process that renews one connection, and hear from it. See `renewer` for the other side."""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import sys
+import time
+
+from authsome_env.vault.envelope import pack, unpack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authsome_env.vault.store import Credential, Vault
+
+    from .workspace import Workspace
+
+MODULE = "authsome_env.app.renewer"
+
+SENT = b"s"
+"""The helper's first word: the request is on its way."""
+
+# What a program needs to speak TLS from here. No PYTHON*, no SSLKEYLOGFILE, nothing of the user's shell.
+_PASSED = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+)
+
+
+def built_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name in _PASSED}
+
+
+class Helper:
+    """One running helper. Keys and names go over a socket pair: never in argv, never in its environment.
+
+    It is told which parts of the vault it may open, and gets the keys of those alone.
+    """
+
+    def __init__(self, workspace: Workspace, vault: Vault, credential: Credential, lock: int) -> None:
+        connection = credential.connection
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", MODULE, str(lock)],
+                env=built_environment(workspace.environ),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                pass_fds=(lock,),
+                start_new_session=True,  # ^C is for the command that is waited for
+            )
+        order = {
+            "home": workspace.home.path.encode("utf-8", "surrogateescape"),
+            "vault": vault.name.encode(),
+            "vault_id": vault.id.encode(),
+            "connection": connection.id.encode(),
+            "generation": str(connection.generation).encode(),
+            **{f"key.{name}": key for name, key in vault.part_keys(credential).items()},
+        }
+        try:
+            ours.sendall(pack(order))
+            ours.shutdown(socket.SHUT_WR)
+        except BrokenPipeError:
+            pass  # it could not start; `wait` finds no word of it
+        self._socket = ours
+        self._heard = b""
+        process.wait()  # it forks itself off at once, so that no command of ours has it for a child
+
+    def wait(self, patience_s: float, start_s: float) -> tuple[str, str, str] | None:
+        """Until it is done or `patience_s` after its request: None; or the failure that it told.
+
+        That is the name, message and hint of an AuthsomeError.
+        """
+        deadline = time.monotonic() + start_s
+        sent = False
+        with self._socket:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                    return None
+                try:
+                    chunk = self._socket.recv(65536)
+                except ConnectionError:
+                    chunk = b""
+                if not chunk:
+                    break
+                self._heard += chunk
+                if not sent:
+                    sent = True
+                    deadline = time.monotonic() + patience_s
+        told = unpack(self._heard.removeprefix(SENT))
+        if not told:
+            return "unexpected", "the process that refreshes ended without a word", "try again"
+        name, message, hint = (told.get(key, b"").decode() for key in ("name", "message", "hint"))
+        return (name, message, hint) if name else None

@@ -1,0 +1,149 @@
+"""Have connections renewed, each by a helper process of its own, each once for all who ask.
+
+    take the connection's lock (flock) → read again → unchanged? → start the helper, which inherits the lock
+    → it alone sends, commits and ends, which frees the lock → read the result
+
+Killing us, at any moment, loses nothing: before the helper has its keys it does nothing, and from then on it
+needs nobody. Who finds the lock taken waits for its holder's end, loads no HTTP and never writes; it accepts
+any generation higher than the one that it came for.
+"""
+
+from __future__ import annotations
+
+import time
+
+from authsome_env.errors import AuthsomeError, CredentialUnusable, LoginFailed, StorageError, Unreachable
+from authsome_env.oauth.grant import Grant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authsome_env.vault.store import Credential, Vault
+
+    from .helper import Helper
+    from .workspace import Workspace
+
+PATIENCE_S = 10.0
+"""How long the foreground waits for an answer, from the request."""
+
+START_S = 30.0
+"""How long a helper may take from its start to its request, on a machine that is busy with others."""
+
+_KINDS = {
+    kind.name: kind for kind in (AuthsomeError, CredentialUnusable, LoginFailed, StorageError, Unreachable)
+}
+
+
+def renew(
+    workspace: Workspace, vault: Vault, credentials: Sequence[Credential], *, forced: bool = False
+) -> dict[str, AuthsomeError]:
+    """Renew all of them at the same time; the failures by connection id.
+
+    `forced`: also a refresh token whose last use got no answer, and within a pause that the server asked for.
+    """
+    jobs = [_Job(workspace, vault, credential, forced=forced) for credential in credentials]
+    failures: dict[str, AuthsomeError] = {}
+    for step in (_Job.begin, _Job.finish):
+        for job in jobs:
+            if job.id not in failures:
+                try:
+                    step(job)
+                except AuthsomeError as error:
+                    failures[job.id] = error
+    return failures
+
+
+class _Job:
+    def __init__(self, workspace: Workspace, vault: Vault, credential: Credential, *, forced: bool) -> None:
+        self.workspace = workspace
+        self.vault = vault
+        self.credential = credential
+        self.forced = forced
+        self.id = credential.connection.id
+        self.began = workspace.now()
+        self.lock = workspace.lock_of(vault, self.id)
+        self.helper: Helper | None = None
+
+    def begin(self) -> None:
+        """Start the helper, unless another process is at it already."""
+        if not self.lock.take(self.workspace.now() + START_S):
+            return
+        try:
+            current = self._changed()
+            if current is not None:
+                self._check_wait(current)
+                from .helper import Helper
+
+                self.helper = Helper(self.workspace, self.vault, current, self.lock.descriptor)
+        finally:
+            self.lock.release()  # the helper has it too, by its inherited descriptor
+
+    def finish(self) -> None:
+        while True:
+            if self.helper is not None:
+                self._raise(self.helper.wait(PATIENCE_S, START_S))
+                return
+            in_time = self.lock.wait(self.workspace.now, time.sleep)
+            current = self._changed()
+            if current is None:
+                return
+            if not in_time:
+                raise self._late()
+            self._check_shared_failure(current)
+            self.begin()
+
+    def _changed(self) -> Credential | None:
+        """The connection as it is in the vault; None if there is nothing left to do."""
+        current = self.vault.get(self.id)
+        if current is None or current.connection.generation > self.credential.connection.generation:
+            return None
+        if current.connection.refused:
+            raise self._refused(current)
+        return current
+
+    def _check_wait(self, current: Credential) -> None:
+        if self.forced:
+            return
+        connection = current.connection
+        grant = self._grant(current)
+        why = grant and grant.wait(self.workspace.now(), connection.expires_at, connection.lifetime)
+        if why:
+            hint = (
+                f"authsome refresh {connection.provider} -c {connection.name} --force tries it all the same"
+            )
+            raise Unreachable(f"{connection.reference}: {why}", hint)
+
+    def _check_shared_failure(self, current: Credential) -> None:
+        """If whoever we waited for has tried since we came, its failure is ours, too."""
+        grant = self._grant(current)
+        if grant is not None and (grant.tried_at or 0) >= self.began:
+            why = current.connection.last_error or "the provider did not refresh"
+            raise Unreachable(f"{current.connection.reference}: {why}", "try again later")
+
+    def _grant(self, current: Credential) -> Grant | None:
+        packed = self.vault.renew_part(current)
+        return Grant.unpack(packed) if packed else None
+
+    def _raise(self, told: tuple[str, str, str] | None) -> None:
+        if told is None:
+            if self._changed() is not None:
+                raise self._late()
+            return
+        name, message, hint = told
+        raise _KINDS.get(name, AuthsomeError)(message, hint)
+
+    def _late(self) -> Unreachable:
+        connection = self.credential.connection
+        return Unreachable(
+            f"{connection.reference}: no answer from the provider within {PATIENCE_S:.0f} s",
+            "try again later",
+        )
+
+    def _refused(self, current: Credential) -> CredentialUnusable:
+        connection = current.connection
+        return CredentialUnusable(
+            f"{connection.reference} is invalid"
+            + (f": {connection.last_error}" if connection.last_error else ""),
+            f"authsome login {connection.provider} -c {connection.name}",
+        )

@@ -1,0 +1,46 @@
+"""Requests of httpx2 that always carry a fresh token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+import httpx2
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    Header = Callable[[], tuple[str, str]]
+
+
+class VaultAuth(httpx2.Auth):
+    """Asks the vault at every request, so that a long-lived client outlives its tokens.
+
+    A 401 causes one refresh and one more try, unless the token was replaced meanwhile (RFC 6750 section 3.1).
+    """
+
+    def __init__(self, header: Header, replace: Callable[[str], bool]) -> None:
+        """`header()`: name and value to send. `replace(value)`: get another; whether there is one."""
+        self._header = header
+        self._replace = replace
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        name, value = self._header()
+        request.headers[name] = value
+        response = yield request
+        if response.status_code == 401 and self._replace(value):
+            name, value = self._header()
+            request.headers[name] = value
+            yield request
+
+    async def async_auth_flow(
+        self, request: httpx2.Request
+    ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        # Reading the vault is quick, but a refresh is not: neither may hold up the event loop.
+        name, value = await anyio.to_thread.run_sync(self._header)
+        request.headers[name] = value
+        response = yield request
+        if response.status_code == 401 and await anyio.to_thread.run_sync(self._replace, value):
+            name, value = await anyio.to_thread.run_sync(self._header)
+            request.headers[name] = value
+            yield request

@@ -1,0 +1,168 @@
+"""The authorization code flow with PKCE, for a native application (RFC 6749 section 4.1, 7636, 8252)."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from authsome_env.errors import LoginFailed
+from authsome_env.model import Secret
+
+from .token_request import expect_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from authsome_env.providers.schema import OAuth
+
+    from .messages import Endpoints, OAuthClient, TokenSet
+    from .token_request import TokenEndpoint
+
+_STATE_BYTES = 32
+_VERIFIER_BYTES = 48  # 64 characters; RFC 7636 section 4.1 wants 43 to 128
+
+
+class Authorization:
+    """One attempt: what was sent to the browser, and what its answer is checked against."""
+
+    __slots__ = ("iss_required", "issuer", "redirect_uri", "state", "url", "verifier")
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        state: str,
+        verifier: Secret | None,
+        redirect_uri: str,
+        issuer: str | None,
+        iss_required: bool,
+    ) -> None:
+        self.url = url
+        self.state = state
+        self.verifier = verifier
+        """None where the definition says that the server knows no PKCE."""
+        self.redirect_uri = redirect_uri
+        self.issuer = issuer
+        self.iss_required = iss_required
+
+
+class Code:
+    __slots__ = ("value",)
+
+    def __init__(self, value: Secret) -> None:
+        self.value = value
+
+
+class Denied:
+    """The answer to our request, and it is no."""
+
+    __slots__ = ("code", "description")
+
+    def __init__(self, code: str, description: str | None = None) -> None:
+        self.code = code
+        self.description = description
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.description}" if self.description else self.code
+
+
+def begin(
+    *,
+    endpoints: Endpoints,
+    oauth: OAuth,
+    client: OAuthClient,
+    scopes: Sequence[str],
+    redirect_uri: str,
+    random: Callable[[int], bytes],
+) -> Authorization:
+    """The URL for the browser."""
+    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+    from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+    state = _text(random(_STATE_BYTES))
+    verifier = Secret(_text(random(_VERIFIER_BYTES))) if oauth.pkce else None
+    more = dict(oauth.authorization_params)
+    if verifier is not None:
+        more["code_challenge"] = create_s256_code_challenge(verifier.reveal())  # type: ignore[no-untyped-call]
+        more["code_challenge_method"] = "S256"
+    url = prepare_grant_uri(
+        endpoints.authorization or "",
+        client_id=client.id,
+        response_type="code",
+        redirect_uri=redirect_uri,
+        scope=oauth.scope_separator.join(scopes) or None,
+        state=state,
+        **more,
+    )
+    return Authorization(
+        url=url,
+        state=state,
+        verifier=verifier,
+        redirect_uri=redirect_uri,
+        issuer=endpoints.issuer,
+        iss_required=endpoints.iss_required,
+    )
+
+
+def judge(authorization: Authorization, query: Mapping[str, Sequence[str]]) -> Code | Denied | None:
+    """What a request to the redirect URI means; None: it is no answer to ours, and changes nothing.
+
+    The state comes first, before any error: without it anybody's page could end the login (RFC 6749 section
+    4.1.2.1 puts it into errors, too). Then the issuer (RFC 9207 section 2.4), also of errors.
+    """
+    states = query.get("state", ())
+    if len(states) != 1 or not hmac.compare_digest(states[0].encode(), authorization.state.encode()):
+        return None
+    issuers = query.get("iss", ())
+    if (issuers and list(issuers) != [authorization.issuer]) or (authorization.iss_required and not issuers):
+        return Denied("wrong_issuer", "the answer comes from another server than the one that was asked")
+    if errors := query.get("error"):
+        return Denied(errors[0] or "error", next(iter(query.get("error_description", ())), None))
+    codes = query.get("code", ())
+    if len(codes) != 1 or not codes[0]:
+        return Denied("no_code", "the answer holds no code, or more than one")
+    return Code(Secret(codes[0]))
+
+
+def from_pasted(authorization: Authorization, text: str) -> Code | Denied | None:
+    """What a person copied: the address that the browser ended at, its query, or the code alone.
+
+    None: it cannot be the answer, and another try is due.
+    """
+    text = text.strip().strip("'\"").strip()
+    query = urlsplit(text).query if "://" in text else text.lstrip("?")
+    fields = parse_qs(query.partition("#")[0], keep_blank_values=True) if "=" in query else {}
+    if "state" in fields or "error" in fields or "code" in fields:
+        return judge(authorization, fields)
+    if "://" in text or not text or not text.isascii() or any(character.isspace() for character in text):
+        return None
+    code, _, state = text.partition("#")  # as some pages show both
+    if state and not hmac.compare_digest(state, authorization.state):
+        return None
+    return Code(Secret(code)) if code else None
+
+
+def exchange(authorization: Authorization, code: Code, endpoint: TokenEndpoint, *, provider: str) -> TokenSet:
+    """One try: a code is good for one (RFC 6749 section 4.1.2). Raises LoginFailed, Unreachable."""
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code.value.reveal(),
+        "redirect_uri": authorization.redirect_uri,
+    }
+    if authorization.verifier is not None:
+        fields["code_verifier"] = authorization.verifier.reveal()
+    return expect_tokens(endpoint.ask(fields), provider=provider)
+
+
+def refusal(denied: Denied, provider: str) -> LoginFailed:
+    """What is said of a login that was denied."""
+    if denied.code == "access_denied":
+        detail = f" ({denied.description})" if denied.description else ""
+        return LoginFailed(f"the login to {provider} was denied{detail}", f"authsome login {provider}")
+    return LoginFailed(f"{provider} refused the login ({denied})", f"authsome login {provider}")
+
+
+def _text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,19 @@
+"""JSON pointers (RFC 6901)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def read_pointer(document: Any, pointer: str) -> Any | None:
+    """What `pointer` leads to; None if it leads nowhere."""
+    found = document
+    for raw in pointer.split("/")[1:]:
+        token = raw.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            found = found.get(token)
+        elif isinstance(found, list) and token.isascii() and token.isdigit() and len(token) < 10:
+            found = found[int(token)] if int(token) < len(found) else None
+        else:
+            return None
+    return found

@@ -1,0 +1,135 @@
+"""Register a client with the server (RFC 7591), for servers that let anybody."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from authsome_env.errors import LoginFailed, Unreachable
+from authsome_env.model import Secret
+from authsome_env.providers.schema import AUTH_METHODS
+from authsome_env.providers.urls import check_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .messages import Send
+
+NAME = "authsome"
+
+
+class Registered:
+    """What came of it. `expires_at`: Unix seconds until when the secret is good; None: for ever."""
+
+    __slots__ = ("client_id", "expires_at", "method", "registration_token", "registration_uri", "secret")
+
+    def __init__(
+        self,
+        client_id: str,
+        method: str,
+        *,
+        secret: Secret | None,
+        registration_token: Secret | None,
+        registration_uri: str | None,
+        expires_at: float | None,
+    ) -> None:
+        self.client_id = client_id
+        self.method = method
+        self.secret = secret
+        self.registration_token = registration_token
+        self.registration_uri = registration_uri
+        self.expires_at = expires_at
+
+
+def register(
+    endpoint: str,
+    *,
+    redirect_uri: str,
+    scopes: Sequence[str],
+    flows: Sequence[str],
+    initial_access_token: Secret | None,
+    send: Send,
+    provider: str,
+) -> Registered:
+    """Raises LoginFailed, Unreachable. `initial_access_token`: for servers that let not just anybody."""
+    from .wire import json_request
+
+    grants = ["authorization_code", "refresh_token"]
+    if "device_code" in flows:
+        grants.append("urn:ietf:params:oauth:grant-type:device_code")
+    wish: dict[str, Any] = {
+        "client_name": NAME,
+        "redirect_uris": [redirect_uri],
+        "grant_types": grants,
+        "response_types": ["code"],
+        # A client that anybody can make proves nothing by its secret (RFC 8252 section 8.5).
+        "token_endpoint_auth_method": "none",
+        # OIDC Registration section 2: without it some servers want the very port of the redirect URI.
+        "application_type": "native",
+    }
+    if scopes:
+        wish["scope"] = " ".join(scopes)
+    headers = {}
+    if initial_access_token is not None:
+        headers["Authorization"] = f"Bearer {initial_access_token.reveal()}"
+    response = send(json_request(endpoint, wish, headers))
+    document = _parse(response.body)
+    if response.status in (200, 201) and document is not None:
+        return _registered(document, redirect_uri, provider)
+    if document is not None and isinstance(document.get("error"), str) and response.status < 500:
+        detail = document.get("error_description")
+        why = f"{document['error']}: {detail}" if isinstance(detail, str) else document["error"]
+        raise LoginFailed(f"{provider} refused to register a client ({why[:300]})", _BY_HAND)
+    if response.status in (401, 403):
+        raise LoginFailed(
+            f"{provider} does not let anybody register a client (HTTP {response.status})",
+            "give its token with --from-env initial_access_token=VAR, or a client with `authsome client set`",
+        )
+    raise Unreachable(f"{provider} did not register a client: HTTP {response.status}", "try again later")
+
+
+_BY_HAND = "register a client at the provider by hand, and give it with `authsome client set`"
+
+
+def _registered(document: Mapping[str, Any], redirect_uri: str, provider: str) -> Registered:
+    """RFC 7591 section 3.2.1: the server may have changed what we asked for."""
+    client_id = document.get("client_id")
+    secret = document.get("client_secret")
+    has_secret = isinstance(secret, str) and bool(secret)
+    method = document.get("token_endpoint_auth_method") or ("client_secret_basic" if has_secret else "none")
+    uris = document.get("redirect_uris")
+    wrong = None
+    if not isinstance(client_id, str) or not client_id:
+        wrong = "it gave no client id"
+    elif method not in AUTH_METHODS or method == "private_key_jwt" or (method != "none" and not has_secret):
+        wrong = "it wants the client to prove itself in a way that it gave no means for"
+    elif isinstance(uris, list) and redirect_uri not in uris:
+        wrong = "it registered another redirect URI"
+    if wrong is not None:
+        raise LoginFailed(f"{provider} registered a client of no use: {wrong}", _BY_HAND)
+    token, uri = document.get("registration_access_token"), document.get("registration_client_uri")
+    expires_at = document.get("client_secret_expires_at")
+    return Registered(
+        str(client_id),
+        str(method),
+        secret=Secret(str(secret)) if has_secret else None,
+        registration_token=Secret(token) if isinstance(token, str) and token else None,
+        registration_uri=uri if isinstance(uri, str) and _is_good(uri) else None,
+        expires_at=float(expires_at) if isinstance(expires_at, int | float) and expires_at > 0 else None,
+    )
+
+
+def _is_good(uri: str) -> bool:
+    try:
+        check_url(uri)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

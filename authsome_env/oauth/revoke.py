@@ -1,0 +1,104 @@
+"""Revoke tokens at the provider: by RFC 7009, or in the way that the definition tells."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from authsome_env.errors import AuthsomeError, Unreachable
+from authsome_env.providers.schema import REVOCABLE, Revocation
+from authsome_env.providers.urls import BASE_URL, fill_base_url
+
+from .answer import read_error
+from .client_auth import basic
+from .messages import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authsome_env.model import Secret
+    from authsome_env.providers.schema import OAuth
+
+    from .messages import Response
+    from .token_request import TokenEndpoint
+
+
+class Revoked:
+    """What became of one token. `reason`: in words, if not `ok`."""
+
+    __slots__ = ("kind", "ok", "reason", "unreachable")
+
+    def __init__(self, kind: str, reason: str = "", *, unreachable: bool = False) -> None:
+        self.kind = kind
+        """`refresh_token` or `access_token`."""
+        self.ok = not reason
+        self.reason = reason
+        self.unreachable = unreachable
+
+
+def revoke(
+    endpoint: TokenEndpoint, url: str | None, base_url: str | None, tokens: Mapping[str, Secret | None]
+) -> list[Revoked]:
+    """The refresh token first: most servers end all that came from it. Nothing is raised.
+
+    `url`: of the login (RFC 7009). `base_url`: the connection's own, None if it is the definition's.
+    An empty list: there is no way to revoke from here.
+    """
+    oauth = endpoint.oauth
+    way = oauth.revocation
+    if way is None or (way == "rfc7009" and url is None):
+        return []
+    if isinstance(way, Revocation) and base_url and oauth.base_url and not way.url.startswith(BASE_URL):
+        return []  # it would be told a token of another place
+    done = []
+    for kind in way.tokens if isinstance(way, Revocation) else REVOCABLE:
+        token = tokens.get(kind)
+        if not token:
+            continue
+        try:
+            if isinstance(way, Revocation):
+                request = _own_way(way, endpoint, base_url or oauth.base_url, token)
+            else:
+                request = _rfc7009(url or "", endpoint, kind, token)
+            done.append(Revoked(kind, _problem(endpoint.send(request), oauth)))
+        except AuthsomeError as error:
+            done.append(Revoked(kind, error.message, unreachable=isinstance(error, Unreachable)))
+    return done
+
+
+def _rfc7009(url: str, endpoint: TokenEndpoint, kind: str, token: Secret) -> Request:
+    """RFC 7009 section 2.1."""
+    from .wire import form
+
+    fields, headers = endpoint.proved({"token": token.reveal(), "token_type_hint": kind}, url)
+    return form(url, fields, headers)
+
+
+def _own_way(way: Revocation, endpoint: TokenEndpoint, base_url: str | None, token: Secret) -> Request:
+    client = endpoint.client
+    client_id = client.id if client else ""
+    url = fill_base_url(way.url, base_url).replace("{client_id}", quote(client_id, safe=""))
+    values = {"{token}": token.reveal(), "{client_id}": client_id}
+    body = dict(way.body)
+    for mark, value in values.items():
+        body = {name: text.replace(mark, value) for name, text in body.items()}
+    headers = {}
+    secret = client.secret.reveal() if client and client.secret else ""
+    if way.auth == "bearer":
+        headers["Authorization"] = f"Bearer {token.reveal()}"
+    elif way.auth == "client_basic":
+        headers["Authorization"] = basic(client_id, secret, endpoint.oauth.basic_encoding)
+    elif way.auth == "client_post":
+        body |= {"client_id": client_id, "client_secret": secret}
+    kind = "application/json" if way.body_format == "json" else "application/x-www-form-urlencoded"
+    raw = (json.dumps(body) if way.body_format == "json" else urlencode(body)).encode() if body else b""
+    return Request(way.method, url, {"Content-Type": kind, **headers}, raw)
+
+
+def _problem(response: Response, oauth: OAuth) -> str:
+    """Empty if it is done. Section 2.2: 200 also for a token that the server does not know."""
+    refused = read_error(response, oauth.answer)
+    if refused is not None:
+        return f"the provider refused: {refused}"
+    return "" if response.status < 300 else f"the provider answered HTTP {response.status}"

@@ -1,0 +1,110 @@
+"""One request to a token endpoint, and what its answer means for a login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authsome_env.errors import LoginFailed, Unreachable
+
+from .answer import read_answer
+from .client_auth import authenticate
+from .messages import Refused, TokenSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from authsome_env.clock import Clock
+    from authsome_env.providers.schema import OAuth
+
+    from .messages import OAuthClient, Outcome, Request, Response, Send
+
+_SECRET_FIELDS = (
+    *("code", "code_verifier", "refresh_token", "device_code", "client_secret", "client_assertion"),
+    *("assertion", "subject_token", "actor_token"),
+)
+
+
+class TokenEndpoint:
+    """Where tokens are asked for, and by whom. `client` None: nobody has to prove himself."""
+
+    __slots__ = ("_send", "client", "now", "oauth", "random", "url")
+
+    def __init__(
+        self,
+        url: str,
+        oauth: OAuth,
+        client: OAuthClient | None,
+        *,
+        send: Send,
+        now: Clock,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.url = url
+        self.oauth = oauth
+        self.client = client
+        self._send = send
+        self.now = now
+        self.random = random
+
+    def ask(self, fields: Mapping[str, str]) -> Outcome:
+        """One request for tokens. Raises NotSent, NoAnswer, LoginFailed."""
+        from .wire import form, json_request
+
+        asked, proof = self.proved({**self.oauth.token_params, **fields}, self.url)
+        as_json = self.oauth.token_request == "json"  # noqa: S105 - a way to write it
+        outcome = self.answer_to((json_request if as_json else form)(self.url, asked, proof))
+        if isinstance(outcome, Refused):
+            _forget_echoes(outcome, asked)
+        return outcome
+
+    def answer_to(self, request: Request) -> Outcome:
+        """What a request of another shape gets. Raises NotSent, NoAnswer."""
+        before = self.now()
+        response = self._send(request)
+        # A lifetime begins when the server answers, at some time in between; the earliest is safe.
+        return read_answer(response, self.oauth.answer, now=min(before, self.now()))
+
+    def proved(self, fields: Mapping[str, str], audience: str) -> tuple[dict[str, str], dict[str, str]]:
+        """The fields and headers of a request to `audience`, with the client's proof. Raises LoginFailed."""
+        if self.client is None:
+            return dict(fields), {}
+        return authenticate(
+            self.client,
+            fields,
+            audience=audience,
+            basic_encoding=self.oauth.basic_encoding,
+            now=self.now(),
+            random=self.random,
+        )
+
+    def send(self, request: Request) -> Response:
+        return self._send(request)
+
+
+def expect_tokens(outcome: Outcome, *, provider: str) -> TokenSet:
+    """For a login, which has nothing else to go on with. Raises LoginFailed, Unreachable."""
+    if isinstance(outcome, TokenSet):
+        return outcome
+    if isinstance(outcome, Refused):
+        raise LoginFailed(f"{provider} refused the login ({outcome})", _HINTS.get(outcome.code, _AGAIN))
+    raise Unreachable(f"{provider} gave no tokens: {outcome.reason}", "try again later")
+
+
+_AGAIN = "log in again"
+_CLIENT = "check the client with `authsome client show`, or give it anew with `authsome client set`"
+_HINTS = {
+    "invalid_client": _CLIENT,
+    "unauthorized_client": _CLIENT,
+    "incorrect_client_credentials": _CLIENT,
+    "redirect_uri_mismatch": "register the redirect URI that `authsome client show` names",
+    "invalid_scope": "ask for other scopes with --scopes",
+}
+
+
+def _forget_echoes(refused: Refused, asked: Mapping[str, str]) -> None:
+    """Some servers quote in their error what they were sent."""
+    for name in _SECRET_FIELDS:
+        secret = asked.get(name)
+        if secret:
+            refused.code = refused.code.replace(secret, "***")
+            refused.description = (refused.description or "").replace(secret, "***") or None

@@ -1,0 +1,185 @@
+"""The one way out: a request over HTTP, bounded in size and in total time.
+
+httpx2's own time-outs are for each read, so a server that drips would hold us for ever; hence the deadline
+around the whole exchange. Redirects are not followed: a token endpoint has no business with another host
+(RFC 9700 section 4.12).
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+
+import authsome_env
+from authsome_env.errors import LoginFailed
+from authsome_env.providers.urls import check_url, is_loopback
+
+from .messages import NoAnswer, NotSent, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CONNECT_S = 10.0
+TOTAL_S = 30.0
+LIMIT = 1 << 20
+"""Bytes of an answer's body; golang/oauth2 has the same."""
+
+_AGENT = f"authsome-env/{authsome_env.__version__}"
+_CHUNK = 16384
+
+
+class Wire:
+    """Sends requests (messages.Send). `environ`: proxies and certificates (SSL_CERT_FILE, SSL_CERT_DIR).
+
+    `connect_s`: for a connection, TLS included; `total_s`: for everything until the last byte of the answer.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        connect_s: float = CONNECT_S,
+        total_s: float = TOTAL_S,
+        limit: int = LIMIT,
+    ) -> None:
+        self._environ = environ
+        self._connect_s = min(connect_s, total_s)
+        self._total_s = total_s
+        self._limit = limit
+        self._clients: dict[str | None, httpx2.Client] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def __call__(self, request: Request) -> Response:
+        """Raises NotSent, NoAnswer, whose messages name the host alone; LoginFailed for a URL of no use."""
+        try:
+            check_url(request.url)
+        except ValueError as error:
+            raise LoginFailed(
+                f"a URL of the provider {error}", "look at it with authsome provider show"
+            ) from None
+        host = urlsplit(request.url).netloc
+        deadline = time.monotonic() + self._total_s
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": _AGENT,
+            "Accept-Encoding": "identity",  # what is small on the wire must not grow in memory
+            **request.headers,
+        }
+        try:
+            with self._client(request.url).stream(
+                request.method, request.url, headers=headers, content=request.body or None
+            ) as response:
+                received = {name.lower(): value for name, value in response.headers.items()}
+                if received.get("content-encoding", "identity") not in ("identity", ""):
+                    raise NoAnswer(f"{host} answers in an encoding that was not asked for", _LATER)
+                return Response(response.status_code, received, self._body(response, host, deadline))
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise NotSent(*_not_sent(host, error)) from None
+        except (httpx2.ProxyError, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
+            raise NotSent(f"cannot reach {host}: {type(error).__name__}", _LATER) from None
+        except httpx2.TimeoutException:
+            raise NoAnswer(f"{host} does not answer in time", _LATER) from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise NoAnswer(f"{host} gives no whole answer ({type(error).__name__})", _LATER) from None
+
+    def _body(self, response: httpx2.Response, host: str, deadline: float) -> bytes:
+        body = bytearray()
+        for chunk in _chunks(response):
+            body += chunk
+            if len(body) > self._limit:
+                raise NoAnswer(f"{host} answers with more than {self._limit >> 10} KiB", _LATER)
+            if time.monotonic() > deadline:
+                raise NoAnswer(f"{host} does not end its answer in time", _LATER)
+        return bytes(body)
+
+    def _client(self, url: str) -> httpx2.Client:
+        proxy = self._proxy(url)
+        if proxy not in self._clients:
+            self._clients[proxy] = httpx2.Client(
+                verify=self._context(),
+                proxy=proxy,
+                trust_env=False,  # proxies are those of `environ`, and no SSLKEYLOGFILE
+                follow_redirects=False,
+                timeout=httpx2.Timeout(self._total_s, connect=self._connect_s),
+            )
+        return self._clients[proxy]
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which verifies, names included
+        file = self._environ.get("SSL_CERT_FILE") or None
+        folder = self._environ.get("SSL_CERT_DIR") or None
+        if file or folder:
+            context.load_verify_locations(file, folder)
+        else:
+            context.load_default_certs()
+        return context
+
+    def _proxy(self, url: str) -> str | None:
+        """By the usual variables; never for loopback, and not for hosts of NO_PROXY."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host == "localhost" or is_loopback(host) or _excluded(host, self._either("NO_PROXY")):
+            return None
+        # Upper-case HTTP_PROXY can come from a request's header in CGI, so nobody reads it.
+        own = self._environ.get("http_proxy") if parts.scheme == "http" else self._either("HTTPS_PROXY")
+        return own or self._either("ALL_PROXY") or None
+
+    def _either(self, name: str) -> str:
+        return self._environ.get(name.lower()) or self._environ.get(name) or ""
+
+
+_LATER = "try again later"
+
+
+def form(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Request:
+    """A POST as RFC 6749 section 3.2 wants it."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    return Request("POST", url, {**kind, **(headers or {})}, urlencode(fields).encode())
+
+
+def json_request(
+    url: str, document: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, method: str = "POST"
+) -> Request:
+    kind = {"Content-Type": "application/json"}
+    return Request(method, url, {**kind, **(headers or {})}, json.dumps(document).encode())
+
+
+def _chunks(response: httpx2.Response) -> Iterator[bytes]:
+    return response.iter_raw(_CHUNK)
+
+
+def _excluded(host: str, listed: str) -> bool:
+    for entry in listed.split(","):
+        name = entry.strip().lstrip(".").lower()
+        if name == "*" or (name and (host == name or host.endswith("." + name))):
+            return True
+    return False
+
+
+def _not_sent(host: str, error: Exception) -> tuple[str, str]:
+    reason = error.__cause__ or error.__context__ or error
+    while not isinstance(reason, ssl.SSLError) and (reason.__cause__ or reason.__context__):
+        reason = reason.__cause__ or reason.__context__ or reason
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {host} is not to be trusted: {reason.verify_message}",
+            "nothing was sent; a certificate authority of your own goes into SSL_CERT_FILE",
+        )
+    if isinstance(error, httpx2.TimeoutException):
+        return f"{host} does not take the connection in time", "check the network and the proxy settings"
+    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else type(reason).__name__
+    return f"cannot connect to {host}: {text.lower()}", "check the network and the proxy settings"
