@@ -13,10 +13,8 @@ from authsome_env.oauth.token_request import TokenEndpoint, expect_tokens
 from authsome_env.oauth.wire import Wire
 from authsome_env.providers.urls import check_base_url
 
-from .browser_login import by_browser
 from .clients import PUBLIC, find_client, method_of, oauth_client
 from .login import Login, check_login, save_login
-from .registered import registered_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,6 +113,8 @@ class OAuthLogin:
     def run(self, send: Send) -> Login:
         endpoints = find_endpoints(self.definition, self.base_url, self.flow, send)
         if self.flow in ("pkce", "dcr_pkce"):
+            from .browser_login import by_browser
+
             return by_browser(self, endpoints, send)
         if self.flow == "device_code":
             tokens = self._by_device(endpoints, send)
@@ -125,6 +125,8 @@ class OAuthLogin:
     def choose_client(self, endpoints: Endpoints, redirect_uri: str | None, send: Send) -> OAuthClient:
         """The client to log in with, registered now if the flow says so."""
         if self.flow == "dcr_pkce":
+            from .registered import registered_client
+
             self.client = registered_client(self, endpoints, redirect_uri, send)
         else:
             from .clients import client_fields

@@ -252,6 +252,8 @@ ROWS = [
     Row(E.NotAllowed, ["client", "show", "openai"], "openai logs in with an API key and has no client", "login openai"),
     Row(E.ConnectionNotFound, ["client", "remove", "github"], "the vault has no client of github", "client set github"),
     Row(E.ConnectionNotFound, ["revoke", "groq", "--yes"], "groq is not connected", "authsome login groq"),
+    Row(E.Unreachable, ["login", "google", "--flow", "device_code"], "cannot (connect to|reach) ", "",
+        env={"GOOGLE_CLIENT_ID": "made-up", "HTTPS_PROXY": "http://127.0.0.1:9"}),
     Row(E.UsageError, ["revoke", "openai"], "no terminal to ask whether you are sure", "give --yes"),
     Row(E.UsageError, ["logout", "openai", "-c", "work", "--all"], "--all excludes --connection", "leave one"),
     # Choosing variables
@@ -487,6 +489,11 @@ LINES = {
     "set-default": ["openai", "wrok"],
     "rename": ["openai", "wrok", "x"],
     "logout": ["twilio"],
+    "refresh": ["twilio"],
+    "revoke": ["twilio", "--yes"],
+    "client set": ["openai"],
+    "client show": ["openai"],
+    "client remove": ["openai"],
     "init": ["--key", "file"],
     "whoami": [],
     "provider list": [],
@@ -529,4 +536,4 @@ def test_global_flags_mean_the_same_before_and_after_the_verb(connected, shared,
 
 
 def test_every_command_is_in_that_table():
-    assert LINES.keys() == {row.words for row in COMMANDS} - {"provider", "vault"}
+    assert LINES.keys() == {row.words for row in COMMANDS} - {"provider", "vault", "client"}
