@@ -37,7 +37,7 @@ _authsome() { # $2: what readline will replace, which ends at the cursor
             _authsome_expect "$word"
         else
             case $command in
-            "" | provider | vault) command="${command:+$command }$word" plain=0 ;;
+            "" | provider | client | vault) command="${command:+$command }$word" plain=0 ;;
             run) break ;;
             *) arguments+=1 ;;
             esac
@@ -71,8 +71,8 @@ _authsome() { # $2: what readline will replace, which ends at the cursor
 _authsome_table() { # sets `words` to what may follow `command`, and `flags`
     case $command in
     "")
-        words="run env token export login list inspect get check set-default rename logout init whoami"
-        words+=" provider vault demo"
+        words="run env token export login list inspect get check refresh set-default rename logout revoke init"
+        words+=" whoami provider client vault demo"
         flags="--version"
         ;;
     run)
@@ -84,19 +84,26 @@ _authsome_table() { # sets `words` to what may follow `command`, and `flags`
         flags+=" --show-secret"
         ;;
     export) flags="-c --connection --format --prefix --quoted --to-artifact --show-secret" ;;
-    login) flags="-c --connection --force --stdin --from-env" ;;
+    login)
+        flags="-c --connection --flow --scopes --base-url --port --no-browser --force --stdin --from-env"
+        ;;
     list) flags="--all" ;;
     inspect) flags="-c --connection" ;;
     get) flags="-c --connection --field --show-secret" ;;
     check) flags="--min-ttl" ;;
+    refresh) flags="-c --connection --force" ;;
     logout) flags="-c --connection --all" ;;
+    revoke) flags="-c --connection -y --yes" ;;
     init | "vault create" | "vault rekey") flags="--key" ;;
     provider) words="list show add remove test" ;;
     "provider add") flags="--replace" ;;
+    client) words="set show remove" ;;
+    "client set") flags="--client-id --stdin --from-env --no-browser" ;;
+    "client remove") flags="-y --yes" ;;
     vault) words="list create use remove lock unlock rekey" ;;
     "vault remove") flags="-y --yes" ;;
     token | set-default | rename | whoami | demo) ;;
-    "provider list" | "provider show" | "provider remove" | "provider test") ;;
+    "provider list" | "provider show" | "provider remove" | "provider test" | "client show") ;;
     "vault list" | "vault use" | "vault lock" | "vault unlock") ;;
     *) return ;;
     esac
@@ -107,7 +114,8 @@ _authsome_argument() {
     case $command in
     check) expected=reference ;;
     token | export | login | inspect | get) ((arguments)) || expected=reference ;;
-    set-default | rename | logout) ((arguments)) || expected=reference ;;
+    set-default | rename | logout | refresh | revoke) ((arguments)) || expected=reference ;;
+    "client set" | "client show" | "client remove") ((arguments)) || expected=reference ;;
     "provider show" | "provider test") ((arguments)) || expected=reference ;;
     "provider add") ((arguments)) || expected="file" ;;
     esac
@@ -121,6 +129,8 @@ _authsome_expect() { # FLAG: sets `expected` to what its value is, and to nothin
     --format) expected=format ;;
     --key) expected=key ;;
     --from-env) expected=variable ;;
+    --flow) expected=flow ;;
+    --scopes | --base-url | --port | --client-id) expected=anything ;;
     -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl) expected=anything ;;
     *) expected="" ;;
     esac
@@ -134,10 +144,11 @@ _authsome_value() { # sets `words` to the values that are `expected`
     [[ $before != *:* ]] || expected="" # the name of a connection
     case $expected in
     reference | mapping)
-        words="anthropic aws datadog github gitlab google groq linear notion openai slack twilio"
+        words="anthropic aws datadog github github-app gitlab google groq linear notion openai slack twilio"
         ;;
     format) words="sh bash zsh fish powershell dotenv json github gitlab docker systemd" ;;
     key) words="keyring file passphrase variable" ;;
+    flow) words="pkce device_code dcr_pkce client_credentials jwt_bearer token_exchange" ;;
     variable) words=$(compgen -e) ;;
     file) compopt -o default 2>/dev/null || : ;; # readline's own
     esac

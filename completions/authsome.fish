@@ -17,11 +17,11 @@ function __authsome_line -d 'Tell where in a line of authsome the cursor is'
             set plain yes
         else if test $plain = no; and string match -qr -- '^-.' $token
             contains -- $token -p --provider --map --format --key --from-env -c --connection --vault \
-                --prefix --pass --drop --field --min-ttl
+                --prefix --pass --drop --field --min-ttl --flow --scopes --base-url --port --client-id
             and set value yes
         else
             switch "$command"
-                case '' provider vault
+                case '' provider client vault
                     set command (string trim -- "$command $token")
                     set plain no
                 case run
@@ -62,7 +62,7 @@ function __authsome_run -d 'Complete the line that run wraps'
 end
 
 function __authsome_providers
-    printf '%s\n' anthropic aws datadog github gitlab google groq linear notion openai slack twilio
+    printf '%s\n' anthropic aws datadog github github-app gitlab google groq linear notion openai slack twilio
 end
 
 function __authsome_mappings -d 'VAR=REF'
@@ -93,12 +93,15 @@ complete -c authsome -n __authsome_at -a list -d 'list the connections of all pr
 complete -c authsome -n __authsome_at -a inspect -d 'show a provider and its connections'
 complete -c authsome -n __authsome_at -a get -d 'show what is known of one connection'
 complete -c authsome -n __authsome_at -a check -d 'fail if a connection is not usable for some time'
+complete -c authsome -n __authsome_at -a refresh -d 'refresh a token now'
 complete -c authsome -n __authsome_at -a set-default -d 'choose a provider\'s default connection'
 complete -c authsome -n __authsome_at -a rename -d 'rename a connection'
 complete -c authsome -n __authsome_at -a logout -d 'delete a connection here; the provider is not told'
+complete -c authsome -n __authsome_at -a revoke -d 'revoke at the provider, and delete here'
 complete -c authsome -n __authsome_at -a init -d 'choose where the master key is kept'
 complete -c authsome -n __authsome_at -a whoami -d 'show the vault, its owner and its key source'
 complete -c authsome -n __authsome_at -a provider -d 'list, show, add, remove and test definitions'
+complete -c authsome -n __authsome_at -a client -d 'set, show and remove a provider\'s OAuth client'
 complete -c authsome -n __authsome_at -a vault -d 'list, create, use, remove, lock, unlock and rekey vaults'
 complete -c authsome -n __authsome_at -a demo -d 'take a tour that needs no account'
 
@@ -107,6 +110,10 @@ complete -c authsome -n '__authsome_at provider' -a show -d 'print one definitio
 complete -c authsome -n '__authsome_at provider' -a add -d 'register a definition from a file'
 complete -c authsome -n '__authsome_at provider' -a remove -d 'remove a registered definition'
 complete -c authsome -n '__authsome_at provider' -a test -d 'look for mistakes in a definition'
+
+complete -c authsome -n '__authsome_at client' -a set -d 'keep a provider\'s OAuth client'
+complete -c authsome -n '__authsome_at client' -a show -d 'show a provider\'s OAuth client'
+complete -c authsome -n '__authsome_at client' -a remove -d 'remove a provider\'s OAuth client'
 
 complete -c authsome -n '__authsome_at vault' -a list -d 'list the vaults'
 complete -c authsome -n '__authsome_at vault' -a create -d 'create a vault'
@@ -150,6 +157,11 @@ complete -c authsome -n '__authsome_at export' -l to-artifact -d 'agree that git
 complete -c authsome -n '__authsome_at export' -l show-secret -d 'print secrets instead of ***'
 
 complete -c authsome -n '__authsome_at login' -s c -l connection -x -d 'the name to save it under'
+complete -c authsome -n '__authsome_at login' -l flow -x -a 'pkce device_code dcr_pkce client_credentials jwt_bearer token_exchange' -d 'log in this way; `authsome provider show P` lists them'
+complete -c authsome -n '__authsome_at login' -l scopes -x -d 'ask for these scopes instead of the definition\'s'
+complete -c authsome -n '__authsome_at login' -l base-url -x -d 'the provider at your own place, as GitHub Enterprise'
+complete -c authsome -n '__authsome_at login' -l port -x -d 'the browser comes back to this port'
+complete -c authsome -n '__authsome_at login' -l no-browser -d 'open no browser: print the URL, and take what is pasted'
 complete -c authsome -n '__authsome_at login' -l force -d 'create or overwrite it, and make it the default'
 complete -c authsome -n '__authsome_at login' -l stdin -d 'read the key from stdin; JSON if there are several fields'
 complete -c authsome -n '__authsome_at login' -l from-env -x -a '(__authsome_variables)' -d 'take a field from this variable'
@@ -164,12 +176,25 @@ complete -c authsome -n '__authsome_at get' -l show-secret -d 'print secrets ins
 
 complete -c authsome -n '__authsome_at check' -l min-ttl -x -d 'good for at least this long, as in 1h'
 
+complete -c authsome -n '__authsome_at refresh' -s c -l connection -x -d 'this connection instead of the default one'
+complete -c authsome -n '__authsome_at refresh' -l force -d 'also after a request without an answer, or when asked to wait'
+
 complete -c authsome -n '__authsome_at logout' -s c -l connection -x -d 'this connection instead of the default one'
 complete -c authsome -n '__authsome_at logout' -l all -d 'all connections of the provider'
+
+complete -c authsome -n '__authsome_at revoke' -s c -l connection -x -d 'this connection instead of the default one'
+complete -c authsome -n '__authsome_at revoke' -s y -l yes -d 'do not ask'
 
 complete -c authsome -n '__authsome_at init' -l key -x -a 'keyring file passphrase variable' -d 'keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)'
 
 complete -c authsome -n '__authsome_at provider add' -l replace -d 'also in the place of one that exists'
+
+complete -c authsome -n '__authsome_at client set' -l client-id -x -d 'the client id, which is no secret'
+complete -c authsome -n '__authsome_at client set' -l stdin -d 'read the secret from stdin, or both as JSON'
+complete -c authsome -n '__authsome_at client set' -l from-env -x -a '(__authsome_variables)' -d 'take a field from this variable'
+complete -c authsome -n '__authsome_at client set' -l no-browser -d 'open no browser: print the URL, and take what is pasted'
+
+complete -c authsome -n '__authsome_at client remove' -s y -l yes -d 'do not ask'
 
 complete -c authsome -n '__authsome_at vault create' -l key -x -a 'keyring file passphrase variable' -d 'keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)'
 
@@ -188,5 +213,10 @@ complete -c authsome -n '__authsome_first get' -a '(__authsome_providers)'
 complete -c authsome -n '__authsome_first set-default' -a '(__authsome_providers)'
 complete -c authsome -n '__authsome_first rename' -a '(__authsome_providers)'
 complete -c authsome -n '__authsome_first logout' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first refresh' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first revoke' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first client set' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first client show' -a '(__authsome_providers)'
+complete -c authsome -n '__authsome_first client remove' -a '(__authsome_providers)'
 complete -c authsome -n '__authsome_first provider show' -a '(__authsome_providers)'
 complete -c authsome -n '__authsome_first provider test' -a '(__authsome_providers)'

@@ -207,7 +207,7 @@ class OAuthLogin:
         elif self.flow == "jwt_bearer":
             from authsome_env.oauth import jwt_bearer
 
-            self.inputs = self.person.fields(self.oauth.assertion.fields)
+            self.inputs = self.person.fields(self.oauth.assertion.fields if self.oauth.assertion else ())
             endpoint = self.token_endpoint(endpoints, self._known_client(), send)
             outcome = jwt_bearer.mint(endpoint, self.inputs, self.scopes)
         else:

@@ -6,11 +6,12 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from authsome_env.app.fields import checked_fields, fields_from_input
 from authsome_env.clock import describe_duration
 from authsome_env.errors import LoginFailed
 from authsome_env.oauth.browser import open_browser
 
-from .asking import Asking
+from .asking import Asking, read_all
 from .forms import form_for
 from .setting import has_terminal
 
@@ -83,7 +84,16 @@ class TerminalPerson:
             )
 
     def fields(self, wanted: Sequence[Field]) -> Mapping[str, Secret]:
-        return self.asking.fields(wanted)
+        """Of a key file on stdin only what is wanted, whatever else is in it."""
+        if not self.asking.stdin:
+            return self.asking.fields(wanted)
+        from authsome_env.oauth.jwt_bearer import fields_of_key_file
+
+        raw = read_all(self.invocation)
+        found = fields_of_key_file(raw, wanted)
+        if found is None:
+            return fields_from_input(self.definition.name, wanted, raw)
+        return checked_fields(self.definition.name, wanted, found)
 
     def client(self, wanted: Sequence[Field], redirect_uri: str | None) -> Mapping[str, Secret]:
         name = self.definition.name

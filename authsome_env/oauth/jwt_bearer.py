@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from authsome_env.errors import LoginFailed
 from authsome_env.model import Secret
+from authsome_env.providers.schema import Assertion
 from authsome_env.providers.template import render
 
 from .jwt import signed_jwt
@@ -26,7 +27,7 @@ _BACK_S = 30  # a server whose clock is behind refuses what comes from its futur
 
 def mint(endpoint: TokenEndpoint, fields: Mapping[str, Secret], scopes: Sequence[str]) -> Outcome:
     """One assertion, one request. Raises NotSent, NoAnswer, LoginFailed (a key of no use)."""
-    how = endpoint.oauth.assertion
+    how = endpoint.oauth.assertion or Assertion()
     url = _filled(endpoint.url, fields)
     scope = endpoint.oauth.scope_separator.join(scopes)
     values = {**fields, "token_url": Secret(url)}

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from authsome_env.errors import LoginFailed
 from authsome_env.model import Secret
+from authsome_env.providers.schema import Exchange
 
 from .messages import Request
 
@@ -53,7 +54,7 @@ def find_subject(environ: Mapping[str, str], oauth: OAuth, *, given: Secret | No
         token = environ.get(_TOKEN)
         if not token:
             raise LoginFailed(f"{_TOKEN} is not set", "give the job `permissions: id-token: write`")
-        audience = oauth.exchange.subject_audience
+        audience = oauth.exchange.subject_audience if oauth.exchange else None
         more = f"{'&' if '?' in url else '?'}audience={quote(audience, safe='')}" if audience else ""
         return Subject(Secret(token), url + more)
     if environ.get("GITHUB_ACTIONS"):
@@ -71,7 +72,7 @@ def find_subject(environ: Mapping[str, str], oauth: OAuth, *, given: Secret | No
 
 def mint(endpoint: TokenEndpoint, subject: Subject, scopes: Sequence[str]) -> Outcome:
     """Section 2.1. Raises NotSent, NoAnswer, LoginFailed."""
-    how = endpoint.oauth.exchange
+    how = endpoint.oauth.exchange or Exchange()
     fields = {
         "grant_type": GRANT,
         "subject_token": (_asked(subject, endpoint.send) if subject.url else subject.token).reveal(),

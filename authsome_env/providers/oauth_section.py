@@ -81,8 +81,8 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
         pkce=node.flag("pkce", default=True),
         revocation=revocation,
         answer=_answer(answer_node),
-        assertion=assertion,
-        exchange=exchange,
+        assertion=assertion if "jwt_bearer" in flows else None,
+        exchange=exchange if "token_exchange" in flows else None,
     )
     if not section.scope_separator or len(section.scope_separator) > 2:
         raise node.problem("scope_separator", "is not one or two characters", 'usual are " " and ","')

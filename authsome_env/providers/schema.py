@@ -190,8 +190,10 @@ class OAuth:
     pkce: bool
     revocation: Revocation | Literal["rfc7009"] | None
     answer: Answer
-    assertion: Assertion = Assertion()
-    exchange: Exchange = Exchange()
+    assertion: Assertion | None
+    """For the flow jwt_bearer."""
+    exchange: Exchange | None
+    """For the flow token_exchange."""
 
 
 @dataclass(frozen=True, slots=True)

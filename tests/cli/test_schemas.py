@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,9 +28,16 @@ SCHEMAS = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.js
 REGISTRY = Registry().with_resources(
     (f"{name}.json", Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
 )
-NOUNS = {"provider", "vault"}
+NOUNS = {"provider", "client", "vault"}
 WORDS = [row.words for row in COMMANDS if row.words not in NOUNS]
 SERVICE = {"schema_version": 1, "name": "internal", "auth_type": "api_key", "env": {"INTERNAL": "{api_key}"}}
+MACHINE = {
+    "schema_version": 1,
+    "name": "machine",
+    "auth_type": "oauth2",
+    "flow": "client_credentials",
+    "env": {"MACHINE_TOKEN": "{access_token}"},
+}
 AWS = {"access_key_id": "AKIA" + "A" * 16, "secret_access_key": "a" * 40}
 
 
@@ -40,15 +50,43 @@ def stored(tmp_path_factory):
     return tmp_path_factory.mktemp("stored") / "home"
 
 
+@pytest.fixture(scope="module")
+def tokens():
+    """The URL of a server that gives a token to every client that asks for itself, and revokes any."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            answer = {"access_token": secrets.token_hex(20), "token_type": "Bearer", "expires_in": 3600}
+            body = json.dumps(answer if self.path == "/token" else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 @pytest.fixture
-def connected(authsome, stored, made_up_key, tmp_path):
-    """openai: default, work; aws: prod. Two vaults; a registered provider, and a broken one."""
+def connected(authsome, stored, made_up_key, tokens, tmp_path):
+    """openai: default, work; aws: prod; machine: default. Two vaults; registered providers, a broken one."""
     (tmp_path / "internal.json").write_text(json.dumps({**SERVICE, "color": "red"}))
     if not stored.exists():
         authsome("login", "openai", "--stdin", input=made_up_key(), check=True)
         authsome("login", "openai", "-c", "work", "--stdin", input=made_up_key(), check=True)
         authsome("login", "aws", "-c", "prod", "--stdin", input=json.dumps(AWS).encode(), check=True)
         authsome("provider", "add", str(tmp_path / "internal.json"), check=True)
+        machine = {**MACHINE, "oauth": {"token_url": f"{tokens}/token", "revocation_url": f"{tokens}/revoke"}}
+        (tmp_path / "machine.json").write_text(json.dumps(machine))
+        authsome("provider", "add", str(tmp_path / "machine.json"), check=True)
+        authsome("client", "set", "machine", "--client-id", "m", "--stdin", input=made_up_key(), check=True)
+        authsome("login", "machine", check=True)
         authsome("vault", "create", "spare", "--key", "file", check=True)
         Path(authsome.home, "providers/broken.json").write_text("{")
         shutil.copytree(authsome.home, stored)
@@ -79,6 +117,13 @@ EXAMPLES = [
     ("get", ["openai", "-c", "work", "--show-secret"], ""),
     ("check", [], ""),
     ("check", ["openai:work", "aws", "--min-ttl", "1h"], ""),
+    ("refresh", ["machine"], ""),
+    ("revoke", ["openai", "--yes"], ""),
+    ("revoke", ["machine", "-c", "default"], ""),
+    ("client set", ["github", "--client-id", "made-up", "--stdin"], "key"),
+    ("client show", ["machine"], ""),
+    ("client show", ["github"], ""),
+    ("client remove", ["machine", "--yes"], ""),
     ("set-default", ["openai", "work"], ""),
     ("set-default", ["openai", "default"], ""),
     ("rename", ["openai", "work", "other"], ""),
@@ -156,6 +201,8 @@ def test_what_the_answers_say(connected, made_up_key):
     def answer(*line, **how):
         return json.loads(connected(*line, "--json", **how).stdout)
 
+    assert answer("refresh", "machine")["refreshed_at"] is not None
+    assert answer("logout", "machine")["deleted"] == ["default"]
     assert answer("token", "aws#access_key_id") == {
         "provider": "aws",
         "connection": "prod",
