@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.errors import CredentialUnusable, NotAllowed, VaultNotFound
+from authsome_env.errors import CredentialUnusable, InvalidDefinition, NotAllowed, VaultNotFound
 from authsome_env.model import Secret
 from authsome_env.oauth.messages import OAuthClient
 from authsome_env.vault.clients import REGISTERED, StoredClient
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from authsome_env.oauth.grant import Grant
+    from authsome_env.providers.registry import Registry
     from authsome_env.providers.schema import Definition, Field
     from authsome_env.vault.clients import Clients
 
@@ -93,14 +94,34 @@ def find_client(
     definition: Definition,
     ask: Callable[[], Mapping[str, Secret]],
 ) -> StoredClient:
-    """The client to log in with: the vault's, the definition's, the environment's, or what `ask` gets.
+    """The client to log in with: the vault's, the definition's, the environment's, or what is asked.
 
     Raises what `ask` raises, and what keeps the vault shut.
     """
     stored = stored_client(workspace, definition.name)
     if stored is not None:
         return stored
+    check_variables(workspace.registry(), definition)
     return known_client(definition, workspace.environ) or made_client(definition.name, ask())
+
+
+def check_variables(registry: Registry, definition: Definition) -> None:
+    """Raises NotAllowed if a registered definition wants another provider's secret for its server."""
+    if not registry.is_registered(definition.name):
+        return
+    read = {definition.client.client_id_env, definition.client.client_secret_env} - {None}
+    for name in registry.names():
+        if read and name != definition.name:
+            try:
+                other = registry.load(name)
+            except InvalidDefinition:
+                continue
+            clash = read & {*other.env, other.client.client_secret_env}
+            if clash:
+                raise NotAllowed(
+                    f"{definition.name} reads {min(filter(None, clash))}, which belongs to {name}",
+                    f"name another variable in the definition, or authsome client set {definition.name}",
+                )
 
 
 def known_client(definition: Definition, environ: Mapping[str, str]) -> StoredClient | None:

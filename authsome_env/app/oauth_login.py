@@ -232,8 +232,9 @@ class OAuthLogin:
 
     def _known_client(self) -> OAuthClient | None:
         """A client where there is one; these flows can do without (RFC 7523 section 3.1, RFC 8693)."""
-        from .clients import known_client, stored_client
+        from .clients import check_variables, known_client, stored_client
 
+        check_variables(self.workspace.registry(), self.definition)
         self.client = stored_client(self.workspace, self.definition.name) or known_client(
             self.definition, self.workspace.environ
         )

@@ -116,6 +116,12 @@ def find(value: str, *kinds: str) -> Token | None:
     return next((each for each in TOKENS if value in [each.values.get(kind) for kind in kinds]), None)
 
 
+def revoke_all(account: str) -> None:
+    """Whatever the account gave to this client."""
+    for each in TOKENS:
+        each.revoked = each.revoked or each.account == account
+
+
 class CodeGrant(grants.AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ("none",)
 
@@ -139,7 +145,9 @@ class RefreshGrant(grants.RefreshTokenGrant):
 
     def authenticate_refresh_token(self, refresh_token: str) -> Token | None:
         token = find(refresh_token, "refresh_token")
-        return None if token is None or token.spent or token.revoked else token
+        if token is not None and token.spent:  # RFC 9700 section 4.14.2: somebody has a copy of it
+            revoke_all(token.account)
+        return None if token is None or token.revoked else token
 
     def authenticate_user(self, refresh_token: Token) -> str:
         return refresh_token.account
@@ -157,8 +165,7 @@ class Revocation(RevocationEndpoint):
 
     def revoke_token(self, token: Token, _: Request) -> None:
         COUNTS["revocations"] += 1
-        for each in TOKENS:  # whatever the account gave to this client
-            each.revoked = each.revoked or each.account == token.account
+        revoke_all(token.account)
 
 
 class Request(OAuth2Request):

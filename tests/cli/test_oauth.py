@@ -1,0 +1,336 @@
+"""Log in with OAuth, refresh and revoke: the real command against a real authorization server process.
+
+The server is that of the tour (Authlib's server side): single-use refresh tokens, reuse detection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+import authsome_env
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+FOLLOW = "import sys, urllib.request as u; u.urlopen(sys.argv[1] + '&account={account}').read()"
+# A person who says no: the server sends the browser back with an error and the state.
+DENY = (
+    "import sys, urllib.request as u, urllib.parse as p;"
+    " q = dict(p.parse_qsl(p.urlsplit(sys.argv[1]).query));"
+    " u.urlopen(q['redirect_uri'] + '?' + p.urlencode({'error': 'access_denied', 'state': q['state'],"
+    " 'error_description': '<script>alert(1)</script>'})).read()"
+)
+# Strangers knock first: no state, a wrong one, an error without state; then the true answer, twice.
+FORGED = (
+    "import sys, urllib.request as u, urllib.parse as p\n"
+    "q = dict(p.parse_qsl(p.urlsplit(sys.argv[1]).query)); back = q['redirect_uri']\n"
+    "for bad in ('', '?code=x', '?code=x&state=wrong', '?error=access_denied', '/../favicon.ico'):\n"
+    "    try: u.urlopen(back + bad); sys.exit('a stranger was believed')\n"
+    "    except u.HTTPError as e: assert e.code in (400, 404), e.code\n"
+    "u.urlopen(sys.argv[1] + '&account=alice').read()\n"
+)
+
+
+class Server:
+    def __init__(self, lifetime):
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "authsome_env.cli.demo_server", str(lifetime)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.url = f"http://127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
+
+    def counts(self):
+        return json.load(OPENER.open(f"{self.url}/counts"))
+
+    def account(self, token):
+        """Whose token it is, as the server says; None if it is dead."""
+        request = urllib.request.Request(f"{self.url}/me", headers={"Authorization": f"Bearer {token}"})
+        try:
+            return json.load(OPENER.open(request))["account"]
+        except urllib.error.HTTPError:
+            return None
+
+    def stop(self):
+        if self.process.returncode is None:
+            self.process.communicate()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(lifetime):
+        servers.append(Server(lifetime))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def connect(authsome, serve, tmp_path):
+    """`connect(lifetime)`: a server, and its provider `acme` registered; then `connect.login(…)`."""
+
+    class Connect:
+        def __call__(self, lifetime, **oauth):
+            server = serve(lifetime)
+            definition = {
+                "schema_version": 1,
+                "name": "acme",
+                "auth_type": "oauth2",
+                "flow": "pkce",
+                "oauth": {
+                    "authorization_url": f"{server.url}/authorize",
+                    "token_url": f"{server.url}/token",
+                    "revocation_url": f"{server.url}/revoke",
+                    "scopes": ["read"],
+                    "token_endpoint_auth_method": "none",
+                    **oauth,
+                },
+                "client": {"client_id": "tour"},
+                "env": {"ACME_TOKEN": "{access_token}"},
+                "account": {"url": f"{server.url}/me", "id": "/account"},
+            }
+            (tmp_path / "acme.json").write_text(json.dumps(definition))
+            authsome("provider", "add", str(tmp_path / "acme.json"), "--replace", check=True)
+            return server
+
+        def browser(self, program, account="alice"):
+            quoted = program.format(account=account) if "{account}" in program else program
+            path = tmp_path / f"browser-{account}-{abs(hash(program))}.py"
+            path.write_text(quoted)
+            return {"BROWSER": f"{sys.executable} {path} %s"}
+
+        def login(self, *words, account="alice", program=FOLLOW, **how):
+            return authsome("login", "acme", *words, env=self.browser(program, account), **how)
+
+    return Connect()
+
+
+def token(authsome, reference="acme"):
+    return authsome("token", reference, check=True).stdout.decode().strip()
+
+
+def shown(authsome, name="default"):
+    connections = json.loads(authsome("list", "--json", check=True).stdout)["connections"]
+    return next(each for each in connections if each["connection"] == name)
+
+
+def test_two_accounts_side_by_side_and_a_third_name_for_the_first(authsome, connect):
+    server = connect(3600)
+    done = connect.login(check=True)
+    assert b"saved acme:default, the account of alice" in done.stderr
+    connect.login("-c", "work", "--scopes", "read,write", account="bob", check=True)
+    again = connect.login("-c", "twin", check=True)
+    assert b"acme:default is for the same account, alice" in again.stderr
+    assert [server.account(token(authsome, f"acme:{name}")) for name in ("default", "work")] == [
+        "alice",
+        "bob",
+    ]
+    assert shown(authsome, "work")["scopes"] == ["read", "write"]
+    assert shown(authsome)["default"] is True
+    run = authsome("run", "-p", "acme:work", "--", "sh", "-c", "printf %s $ACME_TOKEN", check=True)
+    assert server.account(run.stdout.decode()) == "bob"
+
+
+def test_what_is_due_is_refreshed_before_it_is_handed_out(authsome, connect):
+    server = connect(2)
+    connect.login(check=True)
+    first = token(authsome)
+    for count, line in enumerate(
+        (
+            ("token", "acme"),
+            ("get", "acme", "--field", "access_token", "--show-secret"),
+            ("export", "acme", "--format", "json"),
+            ("env", "--format", "json"),
+            ("run", "--", "sh", "-c", "printf %s $ACME_TOKEN"),
+        ),
+        start=1,
+    ):
+        time.sleep(2.1)
+        out = authsome(*line, check=True).stdout.decode().strip()
+        value = json.loads(out)["ACME_TOKEN"] if out.startswith("{") else out
+        assert server.account(value) == "alice"
+        assert value != first
+        assert server.counts()["refreshes"] == count
+    time.sleep(2.1)
+    authsome("env", "--format", "bash", "--unset", check=True)  # names alone: nothing to refresh
+    assert server.counts()["refreshes"] == 5
+
+
+def test_revoke_ends_one_at_the_server_and_logout_only_forgets_it(authsome, connect):
+    server = connect(3600)
+    connect.login(check=True)
+    connect.login("-c", "work", account="bob", check=True)
+    connect.login("-c", "third", account="carol", check=True)
+    tokens = {name: token(authsome, f"acme:{name}") for name in ("default", "work", "third")}
+    done = authsome("revoke", "acme", "-c", "work", check=True)
+    assert b"revoked acme:work; deleted acme:work" in done.stderr
+    authsome("logout", "acme", "-c", "third", check=True)
+    assert {name: server.account(value) for name, value in tokens.items()} == {
+        "default": "alice",
+        "work": None,
+        "third": "carol",
+    }
+    assert json.loads(authsome("list", "--json").stdout)["connections"][0]["connection"] == "default"
+    assert os.listdir(os.path.join(authsome.home, "locks")) == []
+
+
+def test_force_makes_it_the_default_and_a_usable_one_is_not_replaced_without(authsome, connect):
+    connect(3600)
+    connect.login(check=True)
+    assert connect.login().returncode == 6
+    done = connect.login("-c", "work", "--force", account="bob", check=True)
+    assert b"default: work (was default)" in done.stderr
+
+
+def test_a_refused_one_is_invalid_until_a_login_repairs_it_in_place(authsome, connect):
+    server = connect(2)
+    connect.login(check=True)
+    connect.login("-c", "copy", check=True)
+    authsome("revoke", "acme", "-c", "copy", check=True)  # ends all that alice gave, at this server
+    time.sleep(2.1)
+    failed = authsome("token", "acme")
+    assert failed.returncode == 5
+    assert b"the provider refused to refresh (invalid_grant" in failed.stderr
+    assert b"authsome login acme -c default" in failed.stderr
+    assert shown(authsome)["status"] == "invalid"
+    before = server.counts()
+    assert authsome("token", "acme").returncode == 5
+    assert server.counts() == before  # asked once, not each time
+    connect.login(check=True)
+    assert shown(authsome)["status"] == "connected"
+    assert shown(authsome)["default"] is True
+
+
+def test_denied_and_forged_and_closed(authsome, connect):
+    connect(3600)
+    denied = connect.login(program=DENY)
+    assert denied.returncode == 9
+    assert b"the login to acme was denied (<script>alert(1)</script>)" in denied.stderr
+    forged = connect.login(program=FORGED)
+    assert forged.returncode == 0, forged.stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert connect.login("-c", "b", "--port", port).returncode == 9
+    assert authsome("--no-input", "login", "acme", "-c", "b").returncode == 9
+
+
+@pytest.mark.parametrize("what", ["address", "code"])
+def test_an_address_or_a_code_is_pasted_where_there_is_no_browser(authsome, connect, what):
+    connect(3600)
+    process = authsome.start("login", "acme", "--no-browser", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = iter(process.stderr.readline, b"")
+    url = next(line for line in lines if b"http" in line).decode().strip()
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_):
+            return None
+
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.build_opener(urllib.request.ProxyHandler({}), Stay).open(url)
+    back = answer.value.headers["Location"]
+    answer.value.close()
+    code = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))["code"]
+    process.stdin.write(b"https://elsewhere.example/?code=x&state=y\n")
+    process.stdin.flush()
+    assert b"not the answer of this login" in next(lines)
+    process.stdin.write((back if what == "address" else code).encode() + b"\n")
+    process.stdin.close()
+    assert process.wait(30) == 0
+    process.stderr.close()
+    assert shown(authsome)["account"] == "alice"
+
+
+def test_a_server_that_is_gone_costs_a_warning_until_the_token_is_dead(authsome, connect):
+    server = connect(20)
+    connect.login(check=True)
+    value = token(authsome)
+    server.stop()
+    time.sleep(max(0.0, shown(authsome)["expires_at"] - 3.8 - time.time()))
+    alive = authsome("token", "acme", check=True)
+    assert alive.stdout.decode().strip() == value
+    assert alive.stderr.count(b"warning") == 1
+    assert b"acme:default could not be refreshed" in alive.stderr
+    assert shown(authsome)["status"] == "expiring"
+    assert b"cannot connect to" in authsome("inspect", "acme").stdout
+    time.sleep(max(0.0, shown(authsome)["expires_at"] + 0.2 - time.time()))
+    dead = authsome("token", "acme")
+    assert (dead.returncode, dead.stdout) == (8, b"")
+    assert b"cannot connect to" in dead.stderr
+
+
+def test_a_definition_that_changes_its_server_gets_no_token(authsome, connect):
+    connect(2)
+    connect.login(check=True)
+    other = connect(2)  # the same name, defined with another server from now on
+    time.sleep(2.1)
+    stopped = authsome("token", "acme")
+    assert stopped.returncode == 5
+    assert b"is defined with another server by now" in stopped.stderr
+    assert other.counts()["refreshes"] == 0
+
+
+@pytest.mark.parametrize("lifetime", [10, 60])
+def test_many_processes_that_meet_one_due_token_cause_one_refresh(authsome, connect, lifetime):
+    server = connect(lifetime)
+    connect.login(check=True)
+    authsome("refresh", "acme", check=True)
+    # Not worth waiting for: with a margin above the lifetime's fifth the rule is the fifth.
+    deadline = shown(authsome)["expires_at"] - lifetime / 5 + 0.2
+    time.sleep(max(0.0, min(deadline - time.time(), 50)))
+    before = server.counts()["refreshes"]
+    crowd = [authsome.start("run", "-p", "acme", "--", "true", stderr=subprocess.PIPE) for _ in range(100)]
+    for each in crowd:
+        _, said = each.communicate(timeout=60)
+        assert (each.returncode, said) == (0, b"")
+    assert server.counts()["refreshes"] - before == 1
+    assert server.account(token(authsome)) == "alice"
+
+
+def test_a_refresh_survives_the_death_of_all_who_asked_for_it(authsome, connect):
+    """Signals and kills at random moments: the rotated token is never lost, never spent twice."""
+    server = connect(2)
+    connect.login(check=True)
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM) * 5:
+        time.sleep(1.7)
+        crowd = [authsome.start("run", "-p", "acme", "--", "true") for _ in range(3)]
+        time.sleep(random.uniform(0.0, 0.25))
+        for each in crowd:
+            try:
+                os.killpg(each.pid, number)
+            except ProcessLookupError:
+                pass
+        for each in crowd:
+            each.wait(30)
+    time.sleep(1.7)
+    assert server.account(token(authsome)) == "alice"
+    assert shown(authsome)["status"] == "connected"
+
+
+def test_the_python_api_sends_a_fresh_token(authsome, connect, serve):
+    server = connect(2)
+    connect.login(check=True)
+    time.sleep(2.1)
+    vault = authsome_env.open_vault(environ=authsome.environment())
+    import httpx2
+
+    with httpx2.Client(auth=vault.httpx_auth("acme"), trust_env=False) as client:
+        assert client.get(f"{server.url}/me").json() == {"account": "alice"}
+        time.sleep(2.1)
+        assert client.get(f"{server.url}/me").json() == {"account": "alice"}
+    assert server.counts()["refreshes"] == 2
