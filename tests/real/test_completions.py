@@ -41,7 +41,7 @@ LINES = {
     "authsome provider --": GLOBAL,
     "authsome provider add --": GLOBAL | {"--replace"},
     "authsome provider add acme.json ": set(),
-    "authsome provider show g": {"github", "gitlab", "google", "groq"},
+    "authsome provider show g": {"github", "github-app", "gitlab", "google", "groq"},
     "authsome provider test openai ": set(),
     "authsome vault ": {"list", "create", "use", "remove", "lock", "unlock", "rekey"},
     "authsome vault remove --": GLOBAL | {"--yes"},
@@ -53,7 +53,11 @@ LINES = {
     "authsome login -c work o": {"openai"},
     "authsome login openai ": set(),
     "authsome login openai -c ": set(),
-    "authsome login openai --": GLOBAL | {"--connection", "--force", "--stdin", "--from-env"},
+    "authsome login openai --": GLOBAL
+    | {"--connection", "--force", "--stdin", "--from-env"}
+    | {"--flow", "--scopes", "--base-url", "--port", "--no-browser"},
+    "authsome login github --flow dev": {"device_code"},
+    "authsome client set git": {"github", "github-app", "gitlab"},
     "authsome login openai --from-env PROBE_": {"PROBE_KEY"},
     "authsome login openai --from-env api_key=PROBE_": {"PROBE_KEY"},
     "authsome login openai --from-env=api_key=PROBE_": {"PROBE_KEY"},
