@@ -129,7 +129,7 @@ class TerminalPerson:
 
         known = [Field(each, each, optional=True) for each in OPTIONAL]
         given = given_fields(self.definition.name, known, self.asking.from_env, self.invocation.environ)
-        return Secret.from_bytes(given[name]) if name in given else None
+        return Secret.from_bytes(given[name]) if given.get(name) else None
 
 
 def _is_piped(descriptor: int) -> bool:

@@ -39,14 +39,15 @@ def mint(endpoint: TokenEndpoint, fields: Mapping[str, Secret], scopes: Sequence
         "exp": issued + how.lifetime,
         "jti": endpoint.random(16).hex(),
     }
-    if how.subject is not None:
-        claims["sub"] = _text(how.subject, values)
+    if how.subject != "":
+        claims["sub"] = _text(how.subject or how.issuer, values)
     if scope and how.scope == "claim":
         claims["scope"] = scope
     kid = render(how.key_id, values) if how.key_id else None
-    assertion = signed_jwt(
-        claims, fields[how.key], alg=how.algorithm, kid=kid.reveal() if kid is not None else None
-    )
+    key = fields.get(how.key)
+    if key is None:
+        raise LoginFailed(f"the field {how.key} is missing", "give all fields at the login")
+    assertion = signed_jwt(claims, key, alg=how.algorithm, kid=kid.reveal() if kid is not None else None)
     if how.send == "bearer":
         from .wire import json_request
 

@@ -137,7 +137,7 @@ class Loopback:
                             return line
                         self._selector.unregister(key.fd)  # end of input; the browser may still come
                         also_read = None
-                    elif self._receive(key.data, handle):
+                    elif key.data.socket.fileno() in self._clients and self._receive(key.data, handle):
                         return True
                 self._drop_late()
             return False
@@ -216,8 +216,8 @@ class Loopback:
             length = int(headers.get("content-length", "0"))
             if headers.get("host", "").lower() != self.host:
                 return plain(421, "this is not the place that you look for")
-            if len(body) < length <= LIMIT - len(head):
-                return None
+            if len(body) < length:
+                return plain(413, "too large") if len(head) + length > LIMIT else None
             return Heard(method, target, headers, body[: max(length, 0)])
         except ValueError:
             return plain(400, "not understood")

@@ -37,7 +37,7 @@ input[aria-invalid]{border-color:var(--bad);border-width:2px}
 .row{display:flex;gap:.6rem;flex-wrap:wrap;margin-top:1.6rem}
 button{flex:1 1 8rem;padding:.7rem 1rem;font:inherit;font-weight:600;border-radius:.5rem;cursor:pointer;
 border:1px solid var(--accent);background:var(--accent);color:var(--on)}
-button.quiet{flex:0 1 auto;background:transparent;color:var(--accent)}
+button.quiet{flex:0 0 auto;white-space:nowrap;background:transparent;color:var(--accent)}
 .copy{display:flex;gap:.5rem}.copy input{flex:1 1 auto;min-width:0;font-size:.9rem}
 [hidden]{display:none}
 """

@@ -1,16 +1,18 @@
 """The one way out: a request over HTTP, bounded in size and in total time.
 
-httpx2's own time-outs are for each read, so a server that drips would hold us for ever; hence the deadline
+httpx2's own time-outs are for each read, so a server that drips would hold us for ever; hence the alarm
 around the whole exchange. Redirects are not followed: a token endpoint has no business with another host
 (RFC 9700 section 4.12).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import ssl
-import time
-from typing import TYPE_CHECKING, Any, Self
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
@@ -62,6 +64,7 @@ class Wire:
     def close(self) -> None:
         for client in self._clients.values():
             client.close()
+        self._clients.clear()
 
     def __call__(self, request: Request) -> Response:
         """Raises NotSent, NoAnswer, whose messages name the host alone; LoginFailed for a URL of no use."""
@@ -72,7 +75,6 @@ class Wire:
                 f"a URL of the provider {error}", "look at it with authsome provider show"
             ) from None
         host = urlsplit(request.url).netloc
-        deadline = time.monotonic() + self._total_s
         headers = {
             "Accept": "application/json",
             "User-Agent": _AGENT,
@@ -80,30 +82,32 @@ class Wire:
             **request.headers,
         }
         try:
-            with self._client(request.url).stream(
-                request.method, request.url, headers=headers, content=request.body or None
-            ) as response:
+            with (
+                _alarm(self._total_s),
+                self._client(request.url).stream(
+                    request.method, request.url, headers=headers, content=request.body or None
+                ) as response,
+            ):
                 received = {name.lower(): value for name, value in response.headers.items()}
                 if received.get("content-encoding", "identity") not in ("identity", ""):
                     raise NoAnswer(f"{host} answers in an encoding that was not asked for", _LATER)
-                return Response(response.status_code, received, self._body(response, host, deadline))
+                return Response(response.status_code, received, self._body(response, host))
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSent(*_not_sent(host, error)) from None
         except (httpx2.ProxyError, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
             raise NotSent(f"cannot reach {host}: {type(error).__name__}", _LATER) from None
-        except httpx2.TimeoutException:
+        except (httpx2.TimeoutException, _Late):
+            self.close()  # what is left of that connection is of no use
             raise NoAnswer(f"{host} does not answer in time", _LATER) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NoAnswer(f"{host} gives no whole answer ({type(error).__name__})", _LATER) from None
 
-    def _body(self, response: httpx2.Response, host: str, deadline: float) -> bytes:
+    def _body(self, response: httpx2.Response, host: str) -> bytes:
         body = bytearray()
-        for chunk in _chunks(response):
+        for chunk in response.iter_raw(_CHUNK):
             body += chunk
             if len(body) > self._limit:
                 raise NoAnswer(f"{host} answers with more than {self._limit >> 10} KiB", _LATER)
-            if time.monotonic() > deadline:
-                raise NoAnswer(f"{host} does not end its answer in time", _LATER)
         return bytes(body)
 
     def _client(self, url: str) -> httpx2.Client:
@@ -158,8 +162,27 @@ def json_request(
     return Request(method, url, {**kind, **(headers or {})}, json.dumps(document).encode())
 
 
-def _chunks(response: httpx2.Response) -> Iterator[bytes]:
-    return response.iter_raw(_CHUNK)
+class _Late(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise _Late when the time is over. Only the main thread can have it; that is where we send."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: object) -> NoReturn:
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _excluded(host: str, listed: str) -> bool:

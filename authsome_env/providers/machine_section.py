@@ -33,7 +33,7 @@ def read_assertion(node: Node) -> tuple[Assertion, list[str]]:
         raise node.problem("key", f"{key[:40]!a} is none of the fields", f"the fields are {', '.join(names)}")
     templates = {}
     for name in ("issuer", "subject", "audience", "key_id"):
-        text = node.filled(name)
+        text = node.text(name) if name == "subject" else node.filled(name)
         templates[name] = text if text is not None or listed is not None else getattr(usual, name)
         try:
             check_template(templates[name] or "", (*names, "token_url"))

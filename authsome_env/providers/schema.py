@@ -48,7 +48,8 @@ base URL alone: with another one it must not be asked, for it would be told a st
                 service account's key file:
                 {"fields": [{"name": "client_email", "secret": false}, {"name": "private_key"},
                             {"name": "private_key_id", "secret": false, "optional": true}],
-                 "issuer": "{client_email}", "subject": null, "audience": "{token_url}",     templates
+                 "issuer": "{client_email}", "audience": "{token_url}",      templates
+                 "subject": null,               null: as the issuer (RFC 7523 section 3); "" leaves it out
                  "key": "private_key", "key_id": "{private_key_id}", "algorithm": null,     null: by the key
                  "lifetime": 3600,              seconds, at most an hour
                  "scope": "parameter",          of the request, or a "claim" of the assertion
@@ -143,7 +144,10 @@ KEY_FILE = (
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """How a key becomes tokens (RFC 7523). Texts but `key`, `algorithm` and the choices are templates."""
+    """How a key becomes tokens (RFC 7523). Texts but `key`, `algorithm` and the choices are templates.
+
+    `subject`: None is the issuer, an empty one is left out.
+    """
 
     fields: tuple[Field, ...] = KEY_FILE
     issuer: str = "{client_email}"

@@ -4,8 +4,8 @@ Who holds it alone may renew the connection, and hands the descriptor to the pro
 lasts until that process ends, whatever becomes of its parent. Others wait by asking for a share of it, so
 that all of them go on together.
 
-The file's time says until when waiting makes sense (`promise`). Its bytes are a reserve: room on the disk,
-given back just before the renewed tokens are written.
+The file's access time, which writing leaves alone, says until when waiting makes sense (`promise`). Its bytes
+are a reserve: room on the disk, given back just before the renewed tokens are written.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ConnectionLock:
             if self._try(fcntl.LOCK_SH):
                 self.release()
                 return True
-            if now() > max(patience, os.fstat(self.descriptor).st_mtime):
+            if now() > max(patience, os.fstat(self.descriptor).st_atime):
                 self.release()
                 return False
             sleep(pause)

@@ -23,7 +23,7 @@ UNUSED = {
     "oauth.basic_encoding",
     "oauth.exchange",
     *(f"oauth.exchange.{field.name}" for field in fields(schema.Exchange)),
-    *(f"oauth.assertion.{key}" for key in ("subject", "audience", "key", "key_id")),
+    *(f"oauth.assertion.{key}" for key in ("audience", "key", "key_id")),
     *(f"oauth.answer.{key}" for key in ("refresh_token", "expires_in", "scope")),
 }
 
