@@ -36,6 +36,8 @@ def signed_jwt(
             else:
                 loaded = jwk.import_key(text, _kind_of_pem(text))
             chosen = alg or _algorithm(loaded)
+            if chosen == "none":
+                raise ValueError("an assertion without a signature proves nothing")
             header = {"alg": chosen, "typ": "JWT", **({"kid": kid} if kid else {})}
             return jwt.encode(header, dict(claims), loaded, algorithms=[chosen])
     except (JoseError, ValueError, TypeError, KeyError):

@@ -113,7 +113,7 @@ def judge(authorization: Authorization, query: Mapping[str, Sequence[str]]) -> C
     4.1.2.1 puts it into errors, too). Then the issuer (RFC 9207 section 2.4), also of errors.
     """
     states = query.get("state", ())
-    if len(states) != 1 or not hmac.compare_digest(states[0].encode(), authorization.state.encode()):
+    if len(states) != 1 or not _is_same(states[0], authorization.state):
         return None
     issuers = query.get("iss", ())
     if (issuers and list(issuers) != [authorization.issuer]) or (authorization.iss_required and not issuers):
@@ -132,14 +132,17 @@ def from_pasted(authorization: Authorization, text: str) -> Code | Denied | None
     None: it cannot be the answer, and another try is due.
     """
     text = text.strip().strip("'\"").strip()
-    query = urlsplit(text).query if "://" in text else text.lstrip("?")
+    try:
+        query = urlsplit(text).query if "://" in text else text.lstrip("?")
+    except ValueError:
+        return None
     fields = parse_qs(query.partition("#")[0], keep_blank_values=True) if "=" in query else {}
     if "state" in fields or "error" in fields or "code" in fields:
         return judge(authorization, fields)
     if "://" in text or not text or not text.isascii() or any(character.isspace() for character in text):
         return None
     code, _, state = text.partition("#")  # as some pages show both
-    if state and not hmac.compare_digest(state, authorization.state):
+    if state and not _is_same(state, authorization.state):
         return None
     return Code(Secret(code)) if code else None
 
@@ -162,6 +165,11 @@ def refusal(denied: Denied, provider: str) -> LoginFailed:
         detail = f" ({denied.description})" if denied.description else ""
         return LoginFailed(f"the login to {provider} was denied{detail}", f"authsome login {provider}")
     return LoginFailed(f"{provider} refused the login ({denied})", f"authsome login {provider}")
+
+
+def _is_same(theirs: str, ours: str) -> bool:
+    # A terminal may give half a character, which no encoding takes.
+    return hmac.compare_digest(theirs.encode("utf-8", "replace"), ours.encode())
 
 
 def _text(raw: bytes) -> str:

@@ -14,6 +14,7 @@ from authsome_env.errors import LoginFailed
 from authsome_env.model import Secret
 from authsome_env.oauth import device_code, pkce
 from authsome_env.oauth.grant import Grant
+from authsome_env.oauth.jwt import signed_jwt
 from authsome_env.oauth.messages import Endpoints, NoAnswer, OAuthClient, Response, TokenSet
 from authsome_env.oauth.renewal import next_grant
 from authsome_env.oauth.token_request import TokenEndpoint
@@ -118,7 +119,16 @@ def test_what_a_person_may_paste():
         f"c#{state}",
     ):
         assert pkce.from_pasted(attempt, text).value.reveal() == "c", text
-    for text in ("", "  ", f"{BACK}?code=c", f"{BACK}?code=c&state=wrong", "c#wrong", "two words", BACK):
+    for text in (
+        "",
+        "http://[",
+        "code=c&state=\ud83d",
+        f"{BACK}?code=c",
+        f"{BACK}?code=c&state=wrong",
+        "c#wrong",
+        "two words",
+        BACK,
+    ):
         assert pkce.from_pasted(attempt, text) is None, text
 
 
@@ -249,3 +259,9 @@ def test_a_refresh_token_stays_until_another_one_comes():
     )
     machine = grant.replace(refresh_token=None)
     assert next_grant(machine, TokenSet(Secret("at"), refresh_token=Secret("x"))).refresh_token is None
+
+
+def test_an_assertion_is_always_signed():
+    key = Secret(json.dumps({"kty": "oct", "k": "c2VjcmV0", "alg": "none"}))
+    with pytest.raises(LoginFailed):
+        signed_jwt({"iss": "a"}, key)
