@@ -33,6 +33,7 @@ LIMIT = 1 << 20
 
 _AGENT = f"authsome-env/{authsome_env.__version__}"
 _CHUNK = 16384
+_RING_AGAIN_S = 0.5
 
 
 class Wire:
@@ -177,7 +178,8 @@ def _alarm(seconds: float) -> Iterator[None]:
         raise _Late
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again: raised inside a finalizer, it would be swallowed there.
+    signal.setitimer(signal.ITIMER_REAL, seconds, _RING_AGAIN_S)
     try:
         yield
     finally:
