@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytest_plugins = ("cli.program", "real.browser")
+
 
 @pytest.fixture(scope="session")
 def need():
