@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-pytest_plugins = ("cli.program", "real.browser")
+pytest_plugins = ("cli.program", "real.browser", "real.authorization_server.fixture", "real.acme")
 
 
 @pytest.fixture(scope="session")

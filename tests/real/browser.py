@@ -13,6 +13,7 @@ WAIT_MS = 60_000
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-proxy-server", "--remote-debugging-port=0"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",  # nothing but this machine
 )
 
 
