@@ -69,11 +69,11 @@ class Authsome:
             assert done.returncode == 0, (arguments, done.returncode, done.stderr.decode())
         return done
 
-    def start(self, *arguments, env=None, **how):
+    def start(self, *arguments, env=None, through=(), **how):
         """A Popen of the same command. Its standard streams are /dev/null unless `how` says otherwise."""
         how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL) | how
         return subprocess.Popen(
-            [PROGRAM, *arguments], env=self.environment(env), start_new_session=True, **how
+            [*through, PROGRAM, *arguments], env=self.environment(env), start_new_session=True, **how
         )
 
     def environment(self, added=None):

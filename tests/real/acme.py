@@ -63,13 +63,13 @@ class Acme:
         self.program.heard(("login", *words), None, said)
         return process.wait(TIMEOUT_S), said.decode()
 
-    def login(self, *words, account="alice", provider="acme", **how):
+    def login(self, *words, account="alice", provider="acme", through=(), **how):
         """In Chromium, by a person whom the server has not seen before: (exit code, what was said, page).
 
-        `only`, `deny`: see `agree`.
+        `only`, `deny`: see `agree`. `through`: words before the program.
         """
         self.browser.forget()
-        with self.begin(provider, *words) as process:
+        with self.begin(provider, *words, through=through) as process:
             page = self.browser.arrived()
             sign_in(page, account)
             agree(page, **how)
