@@ -285,23 +285,6 @@ def test_a_definition_that_changes_its_server_gets_no_token(authsome, connect):
     assert other.counts()["refreshes"] == 0
 
 
-@pytest.mark.parametrize("lifetime", [20, 60])
-def test_many_processes_that_meet_one_due_token_cause_one_refresh(authsome, connect, lifetime):
-    server = connect(lifetime)
-    connect.login(check=True)
-    authsome("refresh", "acme", check=True)
-    # Not worth waiting for: with a margin above the lifetime's fifth the rule is the fifth.
-    deadline = shown(authsome)["expires_at"] - lifetime / 5 + 0.2
-    time.sleep(max(0.0, min(deadline - time.time(), 50)))
-    before = server.counts()["refreshes"]
-    crowd = [authsome.start("run", "-p", "acme", "--", "true", stderr=subprocess.PIPE) for _ in range(80)]
-    for each in crowd:
-        _, said = each.communicate(timeout=60)
-        assert (each.returncode, said) == (0, b"")
-    assert server.counts()["refreshes"] - before == 1
-    assert server.account(token(authsome)) == "alice"
-
-
 def test_a_refresh_survives_the_death_of_all_who_asked_for_it(authsome, connect):
     """Signals and kills at random moments: the rotated token is never lost, never spent twice."""
     server = connect(2)
