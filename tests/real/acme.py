@@ -83,6 +83,11 @@ class Acme:
     def alive(self, token):
         return self.server.introspect(token)["active"]
 
+    def outlive(self, name="default"):
+        """Wait until its token has expired by our clock, too; the server counts in whole seconds."""
+        expires_at = self.shown(name)["expires_at"]
+        wait_until(lambda: time.time() > expires_at)
+
     def shown(self, name="default"):
         """What `list` says of a connection; None if there is none."""
         listed = json.loads(self.program("list", "--json", check=True).stdout)["connections"]

@@ -134,12 +134,12 @@ def test_what_is_due_is_renewed_before_a_program_gets_it(acme):
     acme.server.set(access_ttl=2)
     acme.login()
     old = acme.token()
-    wait_until(lambda: not acme.alive(old))
+    acme.outlive()
     acme.server.set(access_ttl=3600)
     new = (
         acme.program("run", "-p", "acme", "--", "printenv", "ACME_TOKEN", check=True).stdout.decode().strip()
     )
-    assert acme.alive(new)
+    assert (acme.alive(new), acme.alive(old)) == (True, False)
 
 
 def test_denied_consent_saves_nothing(acme):
