@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 from typing import TYPE_CHECKING
 
+from authsome_env.clock import describe_duration
 from authsome_env.errors import AuthsomeError, LoginFailed
 from authsome_env.oauth import pages, pkce
-from authsome_env.oauth.loopback import HOLD, Loopback
+from authsome_env.oauth.loopback import HOLD, TAKEN, Loopback
+from authsome_env.oauth.page import not_allowed, nothing_here, see_other
 from authsome_env.oauth.redirect import find_redirect, to_register
 
 if TYPE_CHECKING:
-    from authsome_env.oauth.loopback import Heard
+    from authsome_env.oauth.heard import Heard
     from authsome_env.oauth.messages import Endpoints, Send
-    from authsome_env.oauth.pages import Page
+    from authsome_env.oauth.page import Page
 
     from .login import Login
     from .oauth_login import OAuthLogin
@@ -22,18 +25,26 @@ if TYPE_CHECKING:
 TIME_LIMIT_S = 300.0
 """For a person to come back from the browser."""
 
-_AFTERWARDS_S = 0.3
+_LAST_PAGE_S = 2.0
+"""For the browser to fetch the page that says how it ended."""
+
+_TWICE_S = 0.3
 """For whoever asks a second time, as browsers do."""
 
+_TAKEN = "end what listens there; the provider sends the browser to this port alone"
 
-def by_browser(login: OAuthLogin, endpoints: Endpoints, send: Send) -> Login:
+
+def by_browser(
+    login: OAuthLogin, endpoints: Endpoints, send: Send, *, limit_s: float = TIME_LIMIT_S
+) -> Login:
     """Raises LoginFailed, Unreachable, ConnectionExists."""
     redirect = find_redirect(login.oauth.redirect_uri, login.wishes.port)
     if redirect is None:
-        return _Attempt(login, endpoints, send, None, login.oauth.redirect_uri or "").run()
-    with Loopback(host=redirect.host, port=redirect.port) as loopback:
+        return _Attempt(login, endpoints, send, None, login.oauth.redirect_uri or "", limit_s=limit_s).run()
+    hint = TAKEN if redirect.uri is None else _TAKEN
+    with Loopback(host=redirect.host, port=redirect.port, hint=hint) as loopback:
         uri = redirect.uri or f"{loopback.origin}{redirect.path}"
-        return _Attempt(login, endpoints, send, loopback, uri, path=redirect.path).run()
+        return _Attempt(login, endpoints, send, loopback, uri, limit_s=limit_s, path=redirect.path).run()
 
 
 class _Attempt:
@@ -45,6 +56,7 @@ class _Attempt:
         loopback: Loopback | None,
         redirect_uri: str,
         *,
+        limit_s: float,
         path: str = "",
     ) -> None:
         self.login = login
@@ -52,10 +64,11 @@ class _Attempt:
         self.send = send
         self.loopback = loopback
         self.redirect_uri = redirect_uri
+        self.limit_s = limit_s
         self.path = path
+        self.end_path = f"/{os.urandom(16).hex()}"
         self.service = login.definition.display_name
         self.answer: pkce.Code | pkce.Denied | None = None
-        self.page: Page = pages.gone()
 
     def run(self) -> Login:
         login = self.login
@@ -79,58 +92,71 @@ class _Attempt:
             tokens = pkce.exchange(authorization, answer, endpoint, provider=login.definition.name)
             done = login.save(tokens, self.endpoints, self.send)
         except AuthsomeError as error:
-            self._end(pages.failure(self.service, _title(answer), error.message))
+            self._end(authorization, pages.failure(self.service, _title(answer), error.message))
             raise
         connection = done.connection
-        self._end(pages.success(self.service, connection.account, str(connection.reference)))
+        self._end(authorization, pages.success(self.service, connection.account, str(connection.reference)))
         return done
 
     def _may_paste(self, opened: bool) -> bool:
         return not opened or self.loopback is None
 
     def _wait(self, authorization: pkce.Authorization, pasted: int | None) -> pkce.Code | pkce.Denied:
-        until = time.monotonic() + TIME_LIMIT_S
-        provider = self.login.definition.name
+        until = time.monotonic() + self.limit_s
 
         def handle(heard: Heard) -> Page | str:
             return self._handle(authorization, heard)
 
         while self.answer is None:
             if self.loopback is None:
-                line = _read_line(pasted, provider)
+                result: bytes | bool = _read_line(pasted, self.login.definition.name, until)
             else:
                 result = self.loopback.serve(handle, until=until, also_read=pasted)
-                if result is False:
-                    raise LoginFailed(
-                        f"nobody came back from the browser within {int(TIME_LIMIT_S / 60)} minutes",
-                        f"authsome login {provider}; elsewhere than at a desktop with --no-browser"
-                        " or, if it has it, --flow device_code",
+            if result is False:
+                raise self._nobody_came()
+            if isinstance(result, bytes):
+                self.answer = pkce.from_pasted(authorization, result.decode("utf-8", "replace"))
+                if self.answer is None:
+                    self.login.person.say(
+                        "that is not the answer of this login; paste the whole address, or ^C"
                     )
-                if result is True:
-                    continue
-                line = result
-            self.answer = pkce.from_pasted(authorization, line.decode("utf-8", "replace"))
-            if self.answer is None:
-                self.login.person.say("that is not the answer of this login; paste the whole address, or ^C")
         return self.answer
 
+    def _nobody_came(self) -> LoginFailed:
+        return LoginFailed(
+            f"nobody came back from the browser within {describe_duration(self.limit_s)}",
+            f"authsome login {self.login.definition.name}; elsewhere than at a desktop with --no-browser"
+            " or, if it has it, --flow device_code",
+        )
+
     def _handle(self, authorization: pkce.Authorization, heard: Heard) -> Page | str:
-        if heard.path != self.path:
-            return pages.plain(404, "there is nothing here")
-        if heard.method != "GET":
-            return pages.plain(405, "not here")
-        answer = pkce.judge(authorization, heard.query)
-        if answer is None:
-            return pages.stranger()
+        answer = self._answer_in(authorization, heard)
+        if not isinstance(answer, pkce.Code | pkce.Denied):
+            return answer
         if self.answer is None:
             self.answer = answer
         return HOLD
 
-    def _end(self, page: Page) -> None:
-        """Show how it ended, also to a browser that asks twice."""
-        if self.loopback is not None:
-            self.loopback.release(page)
-            self.loopback.serve(lambda _: page, until=time.monotonic() + _AFTERWARDS_S)
+    def _answer_in(self, authorization: pkce.Authorization, heard: Heard) -> pkce.Code | pkce.Denied | Page:
+        """What came to our redirect URI; a page for all that changes nothing."""
+        if heard.path != self.path:
+            return nothing_here()
+        if heard.method != "GET":
+            return not_allowed("GET")
+        return pkce.judge(authorization, heard.query) or pages.stranger()
+
+    def _end(self, authorization: pkce.Authorization, page: Page) -> None:
+        """Show how it ended, also to a browser that asks twice: at an address without the code."""
+
+        def handle(heard: Heard) -> Page:
+            if heard.path == self.end_path:
+                return page if heard.method == "GET" else not_allowed("GET")
+            answer = self._answer_in(authorization, heard)
+            return see_other(self.end_path) if isinstance(answer, pkce.Code | pkce.Denied) else answer
+
+        if self.loopback is not None and self.loopback.release(see_other(self.end_path)):
+            self.loopback.serve(handle, until=time.monotonic() + _LAST_PAGE_S)
+            self.loopback.serve(handle, until=time.monotonic() + _TWICE_S)
 
 
 def _title(answer: pkce.Code | pkce.Denied) -> str:
@@ -138,13 +164,15 @@ def _title(answer: pkce.Code | pkce.Denied) -> str:
     return "The login was denied" if denied else "The login failed"
 
 
-def _read_line(descriptor: int | None, provider: str) -> bytes:
-    """Where the browser cannot come back to us at all, its address is all there is."""
+def _read_line(descriptor: int | None, provider: str, until: float) -> bytes | bool:
+    """Where the browser cannot come back to us at all, its address is all there is. False: not in time."""
     if descriptor is None:
         raise LoginFailed(
             f"{provider} sends the browser to a page that is not ours, so its address has to be pasted",
             "log in at a terminal, or give the address on stdin",
         )
+    if not select.select((descriptor,), (), (), max(until - time.monotonic(), 0.0))[0]:
+        return False
     line = os.read(descriptor, 1 << 16)
     if not line:
         raise LoginFailed("the input ended before an address was pasted", f"authsome login {provider}")

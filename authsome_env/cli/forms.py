@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Sequence[Field]], dict[str, bytes] | None]
 
-TIME_LIMIT_S = 300.0
+TIME_LIMIT_S = 900.0
+"""For a person to fill it in, and to make the key or register the client at the provider before."""
 
 
 def form_for(
@@ -63,6 +64,7 @@ def form_for(
             invocation.tell(f"fill in the form in your browser: {form.url}")
             opened = open_browser(form.url, environ=invocation.environ, command=command)
             if not opened and has_terminal(invocation):
+                invocation.tell("no browser could be opened; it is asked for here")
                 return None
             return form.wait(TIME_LIMIT_S)
 

@@ -6,17 +6,20 @@ import hmac
 import time
 from typing import TYPE_CHECKING
 
+from authsome_env.clock import describe_duration
 from authsome_env.errors import LoginCancelled, LoginFailed
 
-from . import pages
+from . import form_page, pages
+from .page import not_allowed, nothing_here, plain, see_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from authsome_env.providers.schema import Field
 
-    from .loopback import Heard, Loopback
-    from .pages import Page
+    from .heard import Heard
+    from .loopback import Loopback
+    from .page import Page
 
 _AFTERWARDS_S = 2.0
 """For the browser to fetch the last page, which the redirect after the post leads to."""
@@ -25,7 +28,8 @@ _AFTERWARDS_S = 2.0
 class Form:
     """One form at an address that nobody can guess. `check(values)`: problems by field; none: it is taken.
 
-    A secret travels in the body of one request, and stands in no address, so in no history either.
+    A secret travels in the body of one request and stands in no address. Every post is answered by a
+    redirect, so no page in the browser's history was made by one, and none can be sent again.
     """
 
     def __init__(
@@ -46,7 +50,10 @@ class Form:
         self._documentation = documentation
         self._redirect_uri = redirect_uri
         self._path = f"/{random(24).hex()}"
+        self._done = f"{self._path}/done"
         self._token = random(24).hex()
+        self._given: Mapping[str, str] = {}
+        self._problems: Mapping[str, str] = {}
         self._taken: dict[str, bytes] | None = None
         self._cancelled = False
         self.url = loopback.origin + self._path
@@ -54,63 +61,63 @@ class Form:
     def wait(self, limit_s: float) -> dict[str, bytes]:
         """What was filled in. Raises LoginCancelled, LoginFailed when the time is over."""
         until = time.monotonic() + limit_s
-        while self._taken is None and not self._cancelled:
-            if not self._loopback.serve(self._handle, until=until) and time.monotonic() >= until:
+        while not self._is_over():
+            if not self._loopback.serve(self._handle, until=until):
                 raise LoginFailed(
-                    f"nobody filled in the form within {int(limit_s / 60)} minutes", "try again"
+                    f"nobody filled in the form within {describe_duration(limit_s)}",
+                    "try again; --no-browser asks at the terminal",
                 )
+        self._loopback.serve(self._handle, until=time.monotonic() + _AFTERWARDS_S)
         if self._taken is None:
             raise LoginCancelled("cancelled in the browser; nothing was saved")
-        self._loopback.serve(self._handle, until=time.monotonic() + _AFTERWARDS_S)
         return self._taken
 
+    def _is_over(self) -> bool:
+        return self._taken is not None or self._cancelled
+
     def _handle(self, heard: Heard) -> Page:
-        if heard.path == f"{self._path}/done" and self._taken is not None:
-            return pages.saved(self._service)
+        if heard.path == self._done and self._is_over():
+            if heard.method != "GET":
+                return not_allowed("GET")
+            return pages.cancelled(self._service) if self._cancelled else pages.taken(self._service)
         if heard.path != self._path:
-            return pages.plain(404, "there is nothing here")
-        if self._taken is not None or self._cancelled:
+            return nothing_here()
+        if self._is_over():
             return pages.gone()
         if heard.method == "GET":
-            return self._page({}, {})
-        if heard.method != "POST":
-            return pages.plain(405, "not here")
-        return self._post(heard)
+            return self._page()
+        return self._post(heard) if heard.method == "POST" else not_allowed("GET", "POST")
 
     def _post(self, heard: Heard) -> Page:
         try:
             values = heard.form()
         except ValueError:
-            return pages.plain(400, "not understood")
+            return plain(400, "not understood")
         ours = heard.headers.get("origin", self._loopback.origin) == self._loopback.origin
         same = heard.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-        if not (ours and same and hmac.compare_digest(values.pop("token", b""), self._token.encode())):
-            return pages.plain(403, "this form is not ours")
-        if values.pop("answer", b"") == b"cancel":
+        token = values.get(form_page.TOKEN, b"")
+        if not (ours and same and hmac.compare_digest(token, self._token.encode())):
+            return plain(403, "this form is not ours")
+        if values.get(form_page.BUTTON) == b"cancel":
             self._cancelled = True
-            return pages.cancelled(self._service)
+            return see_other(self._done, last=True)
         known = {field.name: values[field.name] for field in self._fields if field.name in values}
         filled = {name: value.strip() for name, value in known.items() if value.strip()}
-        problems = dict(self._check(filled))
-        if problems:
-            shown = {
-                f.name: known.get(f.name, b"").decode("utf-8", "replace")
-                for f in self._fields
-                if not f.secret
-            }
-            return self._page(shown, problems)
+        self._problems = self._check(filled)
+        if self._problems:
+            shown = {field.name for field in self._fields if not field.secret}
+            self._given = {n: v.decode("utf-8", "replace") for n, v in known.items() if n in shown}
+            return see_other(self._path)
         self._taken = filled
-        page = pages.see_other(f"{self._path}/done")
-        page.last = True
-        return page
+        return see_other(self._done, last=True)
 
-    def _page(self, given: Mapping[str, str], problems: Mapping[str, str]) -> Page:
-        return pages.form(
+    def _page(self) -> Page:
+        return form_page.form(
             self._service,
             self._fields,
             token=self._token,
             documentation=self._documentation,
             redirect_uri=self._redirect_uri,
-            given=given,
-            problems=problems,
+            given=self._given,
+            problems=self._problems,
         )

@@ -24,7 +24,7 @@ def signed_jwt(
     from joserfc import jwk, jwt
     from joserfc.errors import JoseError
 
-    text = key.reveal().strip().replace("\\n", "\n")  # a PEM out of a variable or a JSON file copied by hand
+    text = _folded(key.reveal().strip().replace("\\n", "\n"))  # out of a variable or a JSON file, by hand
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is weak about the key is between owner and provider
@@ -44,6 +44,16 @@ def signed_jwt(
         raise LoginFailed(
             "the private key cannot be used", "give it as PEM (-----BEGIN PRIVATE KEY-----) or as a JWK"
         ) from None
+
+
+def _folded(text: str) -> str:
+    """A field in the browser takes one line, so a PEM that was pasted there has lost its line ends."""
+    head, begin, rest = text.partition("-----BEGIN ")
+    label, dashes, body = rest.partition("-----")
+    encoded, end, tail = body.partition("-----END ")
+    if head or "\n" in text or not (begin and dashes and end):
+        return text
+    return "\n".join((f"{begin}{label}{dashes}", *encoded.split(), f"{end}{tail}", ""))
 
 
 def _kind_of_pem(text: str) -> Any:

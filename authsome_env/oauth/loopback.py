@@ -8,62 +8,38 @@ rebinding) gets nothing but an error.
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import socket
 import time
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qs, urlsplit
 
 from authsome_env.errors import LoginFailed
 
-from .pages import Page, plain
+from .heard import LIMIT, Heard, read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
+
+    from .page import Page
 
 PATIENCE_S = 5.0
-"""For a whole request."""
 
-LIMIT = 1 << 16
-"""Bytes of a request, body included."""
+TAKEN = "end what listens there, or choose another port with --port"
 
 _MOST = 128
 """Connections at once; beyond it the one that has waited longest goes."""
 
-_HEAD_LIMIT = 1 << 15
-
-
-class Heard:
-    """One request. `query` and `fields` keep repeated names."""
-
-    __slots__ = ("_body", "headers", "method", "path", "query")
-
-    def __init__(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
-        self.method = method
-        parts = urlsplit(target)
-        self.path = parts.path
-        self.query: Mapping[str, Sequence[str]] = parse_qs(
-            parts.query, keep_blank_values=True, max_num_fields=100
-        )
-        self.headers = headers
-        self._body = body
-
-    def form(self) -> dict[str, bytes]:
-        """The fields of a posted form; the last one of a name counts. Raises ValueError for another body."""
-        if self.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-            raise ValueError
-        found = parse_qs(self._body.decode("ascii"), keep_blank_values=True, encoding="latin-1")
-        return {name: values[-1].encode("latin-1") for name, values in found.items()}
-
 
 class _Client:
-    __slots__ = ("received", "since", "socket")
+    __slots__ = ("answered", "received", "since", "socket")
 
     def __init__(self, connection: socket.socket, since: float) -> None:
         self.socket = connection
         self.since = since
         self.received = bytearray()
+        self.answered = False
 
 
 HOLD = "hold"
@@ -73,10 +49,19 @@ HOLD = "hold"
 class Loopback:
     """Bound from the beginning, before any browser is sent here, until it is closed (RFC 8252 section 8.3).
 
-    `host`: 127.0.0.1, ::1, or localhost, which is both. `port` 0: any. Raises LoginFailed if it is taken.
+    `host`: 127.0.0.1, ::1, or localhost, which is both. `port` 0: any. Raises LoginFailed if it is taken;
+    `hint` says what to do then. `patience_s`: for a whole request, and for its sender to go away.
     """
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        hint: str = TAKEN,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._patience_s = patience_s
         self._selector = selectors.DefaultSelector()
         self._listeners: list[socket.socket] = []
         self._held: list[_Client] = []
@@ -84,18 +69,15 @@ class Loopback:
         name = f"[{host}]" if ":" in host else host
         try:
             self.port = self._listen("127.0.0.1" if host == "localhost" else host, port)
+            if host == "localhost":
+                self._listen_beside(self.port)
         except OSError as error:
             self.close()
-            raise LoginFailed(
-                f"cannot listen at port {port} of this machine: {(error.strerror or 'error').lower()}",
-                "end what listens there, or choose another port with --port",
-            ) from None
-        if host == "localhost":
-            try:
-                self._listen("::1", self.port)
-            except OSError:
-                pass  # a machine without IPv6
+            reason = (error.strerror or "error").lower()
+            raise LoginFailed(f"cannot listen at port {port} of this machine: {reason}", hint) from None
         self.host = f"{name}:{self.port}"
+        # A browser leaves the port out where it is the scheme's own.
+        self._hosts = {self.host, name} if self.port == 80 else {self.host}
         self.origin = f"http://{self.host}"
 
     def __enter__(self) -> Self:
@@ -128,7 +110,7 @@ class Loopback:
             also_read = None
         try:
             while (left := until - time.monotonic()) > 0:
-                for key, _ in self._selector.select(min(left, 1.0)):
+                for key, _ in self._selector.select(min(left, self._patience_s, 1.0)):
                     if key.data == "listen":
                         self._accept(key.fileobj)  # type: ignore[arg-type]
                     elif key.data == "read":
@@ -145,11 +127,13 @@ class Loopback:
             if also_read is not None:
                 self._selector.unregister(also_read)
 
-    def release(self, page: Page) -> None:
-        """Show `page` to those whose requests are held."""
-        for client in self._held:
+    def release(self, page: Page) -> bool:
+        """Show `page` to those whose requests are held; whether there are any."""
+        held, self._held = self._held, []
+        for client in held:
             self._send(client, page)
-        self._held.clear()
+            client.socket.close()
+        return bool(held)
 
     def _listen(self, address: str, port: int) -> int:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -161,6 +145,14 @@ class Loopback:
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ, "listen")
         return int(listener.getsockname()[1])
+
+    def _listen_beside(self, port: int) -> None:
+        """A browser may take `localhost` for ::1 first: nobody else may have the port there."""
+        try:
+            self._listen("::1", port)
+        except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
+                raise
 
     def _watch(self, descriptor: int) -> bool:
         try:
@@ -192,48 +184,34 @@ class Loopback:
         if not chunk:
             self._forget(client)
             return False
+        if client.answered:
+            return False
         client.received += chunk
-        heard = self._parse(bytes(client.received))
+        heard = read_request(bytes(client.received), self._hosts)
         if heard is None:
             return False
         page = handle(heard) if isinstance(heard, Heard) else heard
-        self._release_from_selector(client)
         if isinstance(page, str):
+            self._release_from_selector(client)
             self._held.append(client)
             return True
         self._send(client, page)
         return page.last
 
-    def _parse(self, raw: bytes) -> Heard | Page | None:
-        """The request; a page that refuses it; None: more is to come."""
-        head, end, body = raw.partition(b"\r\n\r\n")
-        if len(raw) > LIMIT or len(head) > _HEAD_LIMIT:
-            return plain(431, "too large")
-        if not end:
-            return None
-        try:
-            method, target, headers = _head(head)
-            length = int(headers.get("content-length", "0"))
-            if headers.get("host", "").lower() != self.host:
-                return plain(421, "this is not the place that you look for")
-            if len(body) < length:
-                return plain(413, "too large") if len(head) + length > LIMIT else None
-            return Heard(method, target, headers, body[: max(length, 0)])
-        except ValueError:
-            return plain(400, "not understood")
-
     def _send(self, client: _Client, page: Page) -> None:
+        """What comes after it is read and dropped: closed now, the kernel might reset what was sent."""
+        client.answered = True
         try:
             client.socket.settimeout(1.0)  # a page fits the kernel's buffer, so this is for no one in earnest
             client.socket.sendall(page.raw())
             client.socket.shutdown(socket.SHUT_WR)
+            client.socket.setblocking(False)
         except OSError:
             pass
-        client.socket.close()
 
     def _drop_late(self) -> None:
         now = time.monotonic()
-        for client in [each for each in self._clients.values() if now - each.since > PATIENCE_S]:
+        for client in [each for each in self._clients.values() if now - each.since > self._patience_s]:
             self._forget(client)
 
     def _forget(self, client: _Client) -> None:
@@ -243,23 +221,3 @@ class Loopback:
     def _release_from_selector(self, client: _Client) -> None:
         self._selector.unregister(client.socket)
         del self._clients[client.socket.fileno()]
-
-
-def _head(head: bytes) -> tuple[str, str, dict[str, str]]:
-    """Method, target and headers by lower-case name. Raises ValueError for what is not strictly HTTP/1."""
-    line, *rest = head.decode("ascii").split("\r\n")
-    method, target, version = line.split(" ")
-    headers: dict[str, str] = {}
-    for each in rest:
-        name, colon, value = each.partition(":")
-        name = name.lower()
-        repeated = name in headers and name in _ONCE
-        if not colon or not name or name != name.strip() or repeated:
-            raise ValueError
-        headers[name] = value.strip()
-    if version not in ("HTTP/1.0", "HTTP/1.1") or target[:1] != "/" or "transfer-encoding" in headers:
-        raise ValueError
-    return method, target, headers
-
-
-_ONCE = ("host", "content-length", "origin", "content-type")

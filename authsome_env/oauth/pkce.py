@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .token_request import TokenEndpoint
 
 _STATE_BYTES = 32
+_MAX_WORDS = 500  # characters of what a server says of an error
 _VERIFIER_BYTES = 48  # 64 characters; RFC 7636 section 4.1 wants 43 to 128
 
 
@@ -119,7 +120,8 @@ def judge(authorization: Authorization, query: Mapping[str, Sequence[str]]) -> C
     if (issuers and list(issuers) != [authorization.issuer]) or (authorization.iss_required and not issuers):
         return Denied("wrong_issuer", "the answer comes from another server than the one that was asked")
     if errors := query.get("error"):
-        return Denied(errors[0] or "error", next(iter(query.get("error_description", ())), None))
+        described = query.get("error_description", ("",))[0][:_MAX_WORDS]
+        return Denied(errors[0][:_MAX_WORDS] or "error", described or None)
     codes = query.get("code", ())
     if len(codes) != 1 or not codes[0]:
         return Denied("no_code", "the answer holds no code, or more than one")
