@@ -22,6 +22,7 @@ class Browser:
 
     def __init__(self, context, profile) -> None:
         self.context = context
+        self.profile = profile
         context.set_default_timeout(WAIT_MS)
         with open(os.path.join(profile, "DevToolsActivePort")) as file:
             port = file.readline().strip()
