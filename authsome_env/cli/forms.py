@@ -49,7 +49,7 @@ def form_for(
         from authsome_env.oauth.loopback import Loopback
 
         def check(values: Mapping[str, bytes]) -> dict[str, str]:
-            return _problems(definition.name, fields, values)
+            return _problems(definition.display_name, fields, values)
 
         with Loopback() as loopback:
             form = Form(
@@ -71,14 +71,14 @@ def form_for(
     return ask
 
 
-def _problems(provider: str, fields: Sequence[Field], values: Mapping[str, bytes]) -> dict[str, str]:
+def _problems(service: str, fields: Sequence[Field], values: Mapping[str, bytes]) -> dict[str, str]:
     """By field, what is wrong with it."""
     problems = {}
     for field in fields:
         raw = values.get(field.name, b"")
         if raw or not field.optional:
             try:
-                check_field(field, raw, provider=provider)
+                check_field(field, raw, provider=service)
             except LoginFailed as error:
                 problems[field.name] = error.message
     return problems

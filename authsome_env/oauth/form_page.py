@@ -99,7 +99,9 @@ def _input(field: Field, value: str, problem: str | None, *, focus: bool) -> str
     if problem:
         attributes.append('aria-invalid="true"')
         described.append(f"{name}-problem")
-        after += f'<span class="problem" id="{name}-problem">{escape(problem)}</span>'
+        after += (
+            f'<span class="problem" id="{name}-problem">{escape(problem[:1].upper() + problem[1:])}.</span>'
+        )
     if described:
         attributes.append(f'aria-describedby="{" ".join(described)}"')
     optional = " (optional)" if field.optional else ""

@@ -21,20 +21,22 @@ box-shadow:0 1px 2px #0002,0 8px 28px #0000001a;overflow-wrap:anywhere}
 @media(max-width:24rem){body{padding:.75rem}main{padding:1.5rem 1.1rem}}
 .name{margin:0 0 .75rem;font-size:.875rem;letter-spacing:.03em;color:var(--soft)}
 h1{margin:0 0 .75rem;font-size:1.4rem;line-height:1.25;font-weight:650}
-.good h1::before{content:"\\2713\\00a0";color:var(--good)}
-.bad h1::before{content:"\\00d7\\00a0";color:var(--bad)}
-p{margin:.5rem 0}a{color:var(--accent)}small,.hint{display:block;color:var(--soft);font-size:.9rem}
+.good h1::before{content:"\\2713\\00a0";content:"\\2713\\00a0"/"";color:var(--good)}
+.bad h1::before{content:"\\00d7\\00a0";content:"\\00d7\\00a0"/"";color:var(--bad)}
+p{margin:.5rem 0}a{color:var(--accent)}small,.problem{display:block;font-size:.9rem}
+small{color:var(--soft)}.problem{color:var(--bad)}
+input~small,input~.problem,.copy+small{margin-top:.5rem}
 label{display:block;margin:1.1rem 0 .3rem;font-weight:600}
 input{width:100%;padding:.65rem .75rem;font:inherit;color:inherit;background:transparent;
 border:1px solid var(--line);border-radius:.5rem}
 input[aria-invalid]{border-color:var(--bad);border-width:2px}
-.problem{display:block;color:var(--bad);font-size:.9rem;margin-top:.3rem}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 .row{display:flex;gap:.6rem;flex-wrap:wrap;margin-top:1.6rem}
 button{flex:1 1 8rem;padding:.7rem 1rem;font:inherit;font-weight:600;border-radius:.5rem;cursor:pointer;
 border:1px solid var(--accent);background:var(--accent);color:var(--on)}
 button.quiet{flex:0 0 auto;white-space:nowrap;background:transparent;color:var(--accent)}
-.copy{display:flex;gap:.5rem}.copy input{flex:1 1 auto;min-width:0;font-size:.9rem}
+.copy{display:flex;flex-wrap:wrap;gap:.5rem}.copy input{flex:1 1 15rem;min-width:0;font-size:.9rem}
+.copy button{flex:1 0 auto}
 [hidden]{display:none}
 """
 

@@ -26,7 +26,8 @@ def failure(service: str, title: str, detail: str) -> Page:
     return framed(
         f"{service}: {title.lower()}",
         title,
-        f"<p>{escape(detail)}</p><p>Nothing was saved. You can close this page.</p>",
+        f"<p>{escape(detail)}</p><p>Nothing was saved. You can close this page; the terminal says"
+        " what to do next.</p>",
         kind="bad",
         last=True,
     )
