@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from authsome_env.errors import AuthsomeError
 from authsome_env.vault.envelope import pack, unpack
 
 TYPE_CHECKING = False
@@ -23,12 +24,18 @@ MODULE = "authsome_env.app.renewer"
 SENT = b"s"
 """The helper's first word: the request is on its way."""
 
+_AGAIN = "try again"
+
 # What a program needs to speak TLS from here. No PYTHON*, no SSLKEYLOGFILE, nothing of the user's shell.
 _PASSED = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
     | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
     | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 )
+
+
+class HelperDied(AuthsomeError):
+    """It ended without a word; what it had begun, only the vault can tell."""
 
 
 def built_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -45,16 +52,21 @@ class Helper:
         connection = credential.connection
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, str(lock)],
-                env=built_environment(workspace.environ),
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                pass_fds=(lock,),
-                start_new_session=True,  # ^C is for the command that is waited for
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", MODULE, str(lock)],
+                    env=built_environment(workspace.environ),
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    pass_fds=(lock,),
+                    start_new_session=True,  # ^C is for the command that is waited for
+                )
+            except OSError as error:
+                ours.close()
+                reason = (error.strerror or "error").lower()
+                raise AuthsomeError(f"cannot start the process that refreshes: {reason}", _AGAIN) from None
         order = {
             "home": workspace.home.path.encode("utf-8", "surrogateescape"),
             "vault": vault.name.encode(),
@@ -75,7 +87,7 @@ class Helper:
     def wait(self, patience_s: float, start_s: float) -> tuple[str, str, str] | None:
         """Until it is done or `patience_s` after its request: None; or the failure that it told.
 
-        That is the name, message and hint of an AuthsomeError.
+        That is the name, message and hint of an AuthsomeError. Raises HelperDied.
         """
         deadline = time.monotonic() + start_s
         sent = False
@@ -96,6 +108,6 @@ class Helper:
                     deadline = time.monotonic() + patience_s
         told = unpack(self._heard.removeprefix(SENT))
         if not told:
-            return "unexpected", "the process that refreshes ended without a word", "try again"
+            raise HelperDied("the process that refreshes was killed or failed", _AGAIN)
         name, message, hint = (told.get(key, b"").decode() for key in ("name", "message", "hint"))
         return (name, message, hint) if name else None

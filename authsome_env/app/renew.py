@@ -82,7 +82,7 @@ class _Job:
     def finish(self) -> None:
         while True:
             if self.helper is not None:
-                self._raise(self.helper.wait(PATIENCE_S, START_S))
+                self._hear(self.helper)
                 return
             in_time = self.lock.wait(self.workspace.now, time.sleep)
             current = self._changed()
@@ -125,13 +125,31 @@ class _Job:
         packed = self.vault.renew_part(current)
         return Grant.unpack(packed) if packed else None
 
-    def _raise(self, told: tuple[str, str, str] | None) -> None:
+    def _hear(self, helper: Helper) -> None:
+        from .helper import HelperDied
+
+        try:
+            told = helper.wait(PATIENCE_S, START_S)
+        except HelperDied as error:
+            self._note(error.message)
+            raise
         if told is None:
             if self._changed() is not None:
                 raise self._late()
-            return
-        name, message, hint = told
-        raise _KINDS.get(name, AuthsomeError)(message, hint)
+        elif self._is_as_it_was():  # else a login has won, whatever the server said to the old token
+            name, message, hint = told
+            raise _KINDS.get(name, AuthsomeError)(message, hint)
+
+    def _is_as_it_was(self) -> bool:
+        current = self.vault.get(self.id)
+        return current is not None and current.connection.generation == self.credential.connection.generation
+
+    def _note(self, why: str) -> None:
+        """Put down what became of a helper that could not do so itself."""
+        with self.vault.transaction():
+            current = self.vault.get(self.id)
+            if current is not None and self._is_as_it_was():
+                self.vault.update(current, last_error=why)
 
     def _late(self) -> Unreachable:
         connection = self.credential.connection

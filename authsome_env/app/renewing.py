@@ -87,7 +87,8 @@ class Renewing:
 
     def carry_out(self, *, sent: Callable[[], None]) -> None:
         """Raises what keeps the connection from being renewed; all of it is on the record by then."""
-        found = self._ours()
+        with self.vault.transaction():
+            found = self._ours()
         if found is not None:
             try:
                 self._carry_out(found, sent)
@@ -101,8 +102,8 @@ class Renewing:
             definition = Registry(self.home.providers).load(found.connection.provider)
             check_origin(definition, grant, found.connection.base_url, reference=reference)
             self.lock.reserve()
-            if grant.refresh_token is not None:
-                self._record(grant.replace(sent_at=system()))
+            if grant.refresh_token is not None and not self._record(grant.replace(sent_at=system())):
+                return  # a login was faster
             self.lock.promise(system() + TOTAL_S / 3)
             sent()
             outcome = self._ask(definition, grant, found)
@@ -121,11 +122,13 @@ class Renewing:
             self._settle(outcome, grant, found)
 
     def _ours(self) -> Credential | None:
-        """The connection, if nobody has written it since the order."""
-        found = self.vault.get(self.order.connection)
-        if found is None or found.connection.generation != self.order.generation:
+        """The connection, if no login has written it since the order; inside a transaction.
+
+        The generation comes first: whatever is of a later one may be sealed with keys that we were not given.
+        """
+        if self.vault.generation(self.order.connection) != self.order.generation:
             return None
-        return found
+        return self.vault.get(self.order.connection)
 
     def _ask(self, definition: Definition, grant: Grant, found: Credential) -> Outcome:
         """Tried again at once only what no server has seen or begun, and only if nothing else is left."""
@@ -212,12 +215,13 @@ class Renewing:
             renew_part = next_grant(grant, tokens).pack()
             self.vault.put(connection, fields, renew=renew_part, keep_keys_of=found)
 
-    def _record(self, grant: Grant, **changes: Any) -> None:
-        """Raises StorageError."""
+    def _record(self, grant: Grant, **changes: Any) -> bool:
+        """Whether the connection is still ours to write. Raises StorageError."""
         with self.vault.transaction():
             found = self._ours()
             if found is not None:
                 self.vault.update(found, renew=grant.pack(), **changes)
+        return found is not None
 
     def _failed(self, grant: Grant, why: str, *, in_doubt: bool, refused: bool = False) -> None:
         now = system()

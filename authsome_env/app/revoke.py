@@ -14,7 +14,7 @@ from authsome_env.vault.clients import REGISTERED
 from .clients import client_of_grant
 from .connections import logout
 from .find import missing
-from .renew import START_S
+from .renew import PATIENCE_S, START_S
 
 if TYPE_CHECKING:
     from authsome_env.model import Connection, Secret
@@ -57,7 +57,7 @@ def revoke(
     from authsome_env.oauth.wire import Wire
 
     names = names_to_revoke(workspace, vault, provider, name)
-    with Wire(workspace.environ) as send:
+    with Wire(workspace.environ, total_s=PATIENCE_S) as send:
         done = [_revoke_one(workspace, vault, provider, each, send) for each in names]
         if name is None:
             _forget_client(vault, provider, send)

@@ -13,10 +13,14 @@ from urllib.parse import parse_qsl
 
 from authsome_env.model import Secret
 
+from .echo import hide
+from .grant import LONGEST_RETRY_S
 from .messages import Garbled, Later, Refused, TokenSet
 from .pointer import read_pointer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from authsome_env.providers.schema import Answer
 
     from .messages import Outcome, Response
@@ -25,7 +29,6 @@ TOKEN_FIELD = "access_token"  # noqa: S105 - the name of a credential's field
 
 _LONGEST_TOKEN = (1 << 17) - 256  # Linux takes no longer NAME=value in an environment
 _LONGEST_LIFETIME_S = 10 * 365 * 86400.0
-_LONGEST_PAUSE_S = 3600.0
 _LONGEST_TEXT = 300
 _DEPTH = 64
 
@@ -37,10 +40,13 @@ _TEMPORARY = {"temporarily_unavailable": False, "server_error": True}
 """RFC 6749 section 4.1.2.1, which many send here too: error to `doubtful`."""
 
 
-def read_answer(response: Response, shape: Answer, *, now: float) -> Outcome:
-    """The answer to a token request, received at `now` (Unix seconds). RFC 6749 sections 5.1 and 5.2."""
+def read_answer(response: Response, shape: Answer, *, now: float, secrets: Sequence[str] = ()) -> Outcome:
+    """The answer to a token request, received at `now` (Unix seconds). RFC 6749 sections 5.1 and 5.2.
+
+    `secrets`: of the request, which the server may quote in an error.
+    """
     document = _parse(response.body)
-    refused = _error(document, shape, response.status) if document is not None else None
+    refused = _error(document, shape, response.status, secrets) if document is not None else None
     if refused is not None and refused.code in _TEMPORARY:
         return _later(response, now, str(refused), doubtful=_TEMPORARY[refused.code])
     if response.status in _NOT_BEGUN or response.status in _DOUBTFUL or response.status >= 500:
@@ -55,14 +61,14 @@ def read_answer(response: Response, shape: Answer, *, now: float) -> Outcome:
     return _tokens(document, shape, now)
 
 
-def read_error(response: Response, shape: Answer) -> Refused | None:
-    """The error of an answer that holds no tokens; nothing need be in it at all."""
+def read_error(response: Response, shape: Answer, *, secrets: Sequence[str] = ()) -> Refused | None:
+    """The error of an answer that holds no tokens; nothing need be in it at all. `secrets`: as above."""
     document = _parse(response.body)
     if not document:
         return None
     if shape.ok is not None and read_pointer(document, shape.ok) is None and response.status < 300:
         shape = replace(shape, ok=None)  # this endpoint answers in another shape
-    return _error(document, shape, response.status)
+    return _error(document, shape, response.status, secrets)
 
 
 def _parse(body: bytes) -> dict[str, Any] | None:
@@ -104,19 +110,23 @@ def _kind(response: Response) -> str:
     return "an HTML page" if start == b"<" else "an answer that cannot be read"
 
 
-def _error(document: dict[str, Any], shape: Answer, status: int) -> Refused | None:
+def _error(document: dict[str, Any], shape: Answer, status: int, secrets: Sequence[str]) -> Refused | None:
     """Also under HTTP 200, as GitHub and Slack do it."""
+
+    def text(value: Any) -> str | None:
+        return _text(value, secrets)
+
     error = read_pointer(document, shape.error)
-    description = _text(read_pointer(document, shape.error_description))
+    description = text(read_pointer(document, shape.error_description))
     if isinstance(error, dict):  # Google's APIs
-        code = _text(error.get("status")) or _text(error.get("type")) or _text(error.get("code"))
-        return Refused(code or "error", _text(error.get("message")) or description)
+        code = text(error.get("status")) or text(error.get("type")) or text(error.get("code"))
+        return Refused(code or "error", text(error.get("message")) or description)
     interval = document.get("interval")
     slow = float(interval) if isinstance(interval, int | float) and 0 < interval < 3600 else None
     if isinstance(error, bool):
         error = "error" if error else None
-    if _text(error):
-        return Refused(str(_text(error)), description, slow)
+    if code := text(error):
+        return Refused(code, description, slow)
     if shape.ok is not None and read_pointer(document, shape.ok) is not True:
         return Refused("not_ok", description)
     if status >= 400 and description:
@@ -141,7 +151,7 @@ def _retry_after(value: str | None, now: float) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - now
         except (ValueError, TypeError, OverflowError):
             return None
-    return min(max(seconds, 0.0), _LONGEST_PAUSE_S)
+    return min(max(seconds, 0.0), LONGEST_RETRY_S)
 
 
 def _tokens(document: dict[str, Any], shape: Answer, now: float) -> TokenSet | Garbled:
@@ -153,7 +163,7 @@ def _tokens(document: dict[str, Any], shape: Answer, now: float) -> TokenSet | G
         return Garbled("an access token that is too long or has characters that no token has")
     kind = read_pointer(document, "/token_type")
     if isinstance(kind, str) and kind.lower() not in ("bearer", "n_a", "bot", "user", ""):
-        return Garbled(f"a token of type {kind[:20]}, which is no bearer token")
+        return Garbled("a token of another type than bearer")
     refresh = read_pointer(document, shape.refresh_token)
     warnings: list[str] = []
     lifetime = _lifetime(document, shape, now, warnings)
@@ -211,8 +221,8 @@ def _scopes(stated: Any) -> str | None:
     return " ".join(word for word in words if isinstance(word, str) and word) or None
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, secrets: Sequence[str] = ()) -> str | None:
     """A text or number for people, cut to a length that a line can hold."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return str(value).encode("utf-8", "replace").decode()[:_LONGEST_TEXT] or None
+    return hide(str(value), secrets).encode("utf-8", "replace").decode()[:_LONGEST_TEXT] or None

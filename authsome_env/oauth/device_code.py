@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from authsome_env.errors import LoginFailed, Unreachable
 from authsome_env.providers.urls import check_url
 
-from .answer import read_answer
 from .messages import Garbled, Later, NoAnswer, NotSent, Refused
 from .token_request import expect_tokens
 
@@ -93,7 +92,8 @@ def _begin(
     if scopes:
         fields["scope"] = endpoint.oauth.scope_separator.join(scopes)
     fields, proof = endpoint.proved(fields, device_url)
-    response = endpoint.send(form(device_url, fields, proof))
+    request = form(device_url, fields, proof)
+    response = endpoint.send(request)
     try:
         document = json.loads(response.body)
     except (ValueError, RecursionError):
@@ -101,7 +101,7 @@ def _begin(
     wanted = document if isinstance(document, dict) else {}
     if response.status < 400 and isinstance(wanted.get("device_code"), str) and wanted.get("user_code"):
         return wanted
-    outcome = read_answer(response, endpoint.oauth.answer, now=endpoint.now())
+    outcome = endpoint.read(request, response, now=endpoint.now())
     if isinstance(outcome, Refused):
         raise LoginFailed(
             f"{provider} refused to begin a device login ({outcome})",

@@ -10,7 +10,7 @@ a refresh token elsewhere. Light to load, because every process that meets a due
 
 from __future__ import annotations
 
-from authsome_env.model import Secret
+from authsome_env.model import CLOCK_SLACK_S, Secret
 from authsome_env.vault.envelope import pack, unpack
 
 TYPE_CHECKING = False
@@ -25,6 +25,9 @@ _INPUT = "input."
 NEARLY_DEAD_S = 30.0
 """A refresh token whose last use got no answer is used again when its access token has only this left, or a
 tenth of its lifetime: if it was rotated, nothing more can be lost then."""
+
+LONGEST_RETRY_S = 3600.0
+"""No server is left alone for longer, whatever it asks for."""
 
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 60.0
@@ -122,12 +125,13 @@ class Grant:
         a failure it pauses, as long as there is a live access token to go on with.
         """
         left = expires_at - now if expires_at is not None else 0.0
-        if self.retry_at is not None and self.retry_at > now:
+        nearly_dead = left <= min(NEARLY_DEAD_S, (lifetime or NEARLY_DEAD_S) / 10)
+        if lifetime is not None and left > lifetime + CLOCK_SLACK_S:
+            nearly_dead = True  # the clock was put back, and nobody knows how long it lives
+        if self.retry_at is not None and now < self.retry_at <= now + LONGEST_RETRY_S:
             return f"the server asks to be left alone for {int(self.retry_at - now) + 1} s"
-        if self.sent_at is not None and self.refresh_token is not None:
-            if left > min(NEARLY_DEAD_S, (lifetime or NEARLY_DEAD_S) / 10):
-                return "the last refresh got no answer, so the next one waits until the token is nearly dead"
-            return None
+        if self.sent_at is not None and self.refresh_token is not None and not nearly_dead:
+            return "the last refresh got no answer, so the next one waits until the token is nearly dead"
         if left > 0 and self.tried_at is not None and self.failures:
             pause = min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S)
             if 0 <= now - self.tried_at < min(pause, left):

@@ -10,6 +10,8 @@ from authsome_env.model import Secret
 from authsome_env.providers.schema import AUTH_METHODS
 from authsome_env.providers.urls import check_url
 
+from .echo import hide, secrets_in
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -72,13 +74,15 @@ def register(
     headers = {}
     if initial_access_token is not None:
         headers["Authorization"] = f"Bearer {initial_access_token.reveal()}"
-    response = send(json_request(endpoint, wish, headers))
+    request = json_request(endpoint, wish, headers)
+    response = send(request)
     document = _parse(response.body)
     if response.status in (200, 201) and document is not None:
         return _registered(document, redirect_uri, provider)
     if document is not None and isinstance(document.get("error"), str) and response.status < 500:
         detail = document.get("error_description")
         why = f"{document['error']}: {detail}" if isinstance(detail, str) else document["error"]
+        why = hide(why, secrets_in(request, None))
         raise LoginFailed(f"{provider} refused to register a client ({why[:300]})", _BY_HAND)
     if response.status in (401, 403):
         raise LoginFailed(

@@ -12,15 +12,15 @@ from authsome_env.providers.urls import BASE_URL, fill_base_url
 
 from .answer import read_error
 from .client_auth import basic
+from .echo import secrets_in
 from .messages import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authsome_env.model import Secret
-    from authsome_env.providers.schema import OAuth
 
-    from .messages import Response
+    from .messages import Refused
     from .token_request import TokenEndpoint
 
 
@@ -61,7 +61,9 @@ def revoke(
                 request = _own_way(way, endpoint, base_url or oauth.base_url, token)
             else:
                 request = _rfc7009(url or "", endpoint, kind, token)
-            done.append(Revoked(kind, _problem(endpoint.send(request), oauth)))
+            answer = endpoint.send(request)
+            refused = read_error(answer, oauth.answer, secrets=secrets_in(request, endpoint.client, token))
+            done.append(_done(kind, answer.status, refused))
         except AuthsomeError as error:
             done.append(Revoked(kind, error.message, unreachable=isinstance(error, Unreachable)))
     return done
@@ -96,9 +98,11 @@ def _own_way(way: Revocation, endpoint: TokenEndpoint, base_url: str | None, tok
     return Request(way.method, url, {"Content-Type": kind, **headers}, raw)
 
 
-def _problem(response: Response, oauth: OAuth) -> str:
-    """Empty if it is done. Section 2.2: 200 also for a token that the server does not know."""
-    refused = read_error(response, oauth.answer)
+def _done(kind: str, status: int, refused: Refused | None) -> Revoked:
+    """Section 2.2: 200 also for a token that the server does not know; 2.2.1: 503 is no decision."""
     if refused is not None:
-        return f"the provider refused: {refused}"
-    return "" if response.status < 300 else f"the provider answered HTTP {response.status}"
+        return Revoked(kind, f"the provider refused: {refused}")
+    if status < 300:
+        return Revoked(kind)
+    undecided = status < 400 or status in (408, 429) or status >= 500
+    return Revoked(kind, f"the provider answered HTTP {status}", unreachable=undecided)

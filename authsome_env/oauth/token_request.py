@@ -8,6 +8,7 @@ from authsome_env.errors import LoginFailed, Unreachable
 
 from .answer import read_answer
 from .client_auth import authenticate
+from .echo import secrets_in
 from .messages import Refused, TokenSet
 
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from authsome_env.providers.schema import OAuth
 
     from .messages import OAuthClient, Outcome, Request, Response, Send
-
-_SECRET_FIELDS = (
-    *("code", "code_verifier", "refresh_token", "device_code", "client_secret", "client_assertion"),
-    *("assertion", "subject_token", "actor_token"),
-)
 
 
 class TokenEndpoint:
@@ -52,17 +48,17 @@ class TokenEndpoint:
 
         asked, proof = self.proved({**self.oauth.token_params, **fields}, self.url)
         as_json = self.oauth.token_request == "json"  # noqa: S105 - a way to write it
-        outcome = self.answer_to((json_request if as_json else form)(self.url, asked, proof))
-        if isinstance(outcome, Refused):
-            _forget_echoes(outcome, asked)
-        return outcome
+        return self.answer_to((json_request if as_json else form)(self.url, asked, proof))
 
     def answer_to(self, request: Request) -> Outcome:
         """What a request of another shape gets. Raises NotSent, NoAnswer."""
         before = self.now()
         response = self._send(request)
         # A lifetime begins when the server answers, at some time in between; the earliest is safe.
-        return read_answer(response, self.oauth.answer, now=min(before, self.now()))
+        return self.read(request, response, now=min(before, self.now()))
+
+    def read(self, request: Request, response: Response, *, now: float) -> Outcome:
+        return read_answer(response, self.oauth.answer, now=now, secrets=secrets_in(request, self.client))
 
     def proved(self, fields: Mapping[str, str], audience: str) -> tuple[dict[str, str], dict[str, str]]:
         """The fields and headers of a request to `audience`, with the client's proof. Raises LoginFailed."""
@@ -99,12 +95,3 @@ _HINTS = {
     "redirect_uri_mismatch": "register the redirect URI that `authsome client show` names",
     "invalid_scope": "ask for other scopes with --scopes",
 }
-
-
-def _forget_echoes(refused: Refused, asked: Mapping[str, str]) -> None:
-    """Some servers quote in their error what they were sent."""
-    for name in _SECRET_FIELDS:
-        secret = asked.get(name)
-        if secret:
-            refused.code = refused.code.replace(secret, "***")
-            refused.description = (refused.description or "").replace(secret, "***") or None

@@ -73,9 +73,17 @@ class Clients:
         return [name for (name,) in self._database.rows("SELECT provider FROM clients ORDER BY provider")]
 
     def put(self, client: StoredClient) -> None:
-        """In the place of the provider's former one; inside a transaction."""
-        wrapped = self._keys.make(_TABLE, client.provider, _COLUMN)
-        key = self._keys.open(_TABLE, client.provider, _COLUMN, wrapped)
+        """In the place of the provider's former one; inside a transaction.
+
+        Sealed with the former one's key if that can be had, so that a helper under way keeps access.
+        """
+        row = self._row(client.provider)
+        try:
+            wrapped = row[1] if row else None
+            key = self._keys.open(_TABLE, client.provider, _COLUMN, wrapped)
+        except Unsealable:
+            wrapped = self._keys.make(_TABLE, client.provider, _COLUMN)
+            key = self._keys.open(_TABLE, client.provider, _COLUMN, wrapped)
         plain = pack({name: value.reveal_bytes() for name, value in client.fields.items()})
         part = seal(key, plain, client_binding(self._vault_id, client.provider, client.id))
         self._database.rows(

@@ -125,6 +125,11 @@ class Vault:
         row = self._database.row(query, (provider, name))
         return (str(row[0]), row[1] if isinstance(row[1], int) else 0) if row else None
 
+    def generation(self, connection_id: str) -> int | None:
+        """Read without proof: for who may lack the keys to prove it."""
+        row = self._database.row("SELECT generation FROM connections WHERE id = ?", (connection_id,))
+        return row[0] if row else None
+
     def providers(self) -> list[str]:
         """Providers that have connections, read without proof."""
         return [name for name, _ in self._providers()]

@@ -100,7 +100,11 @@ class Acme:
         """The connection, and its grant, as they are in the vault."""
         with self.workspace.open() as vault:
             found = vault.find(self.name, name)
-            return found.connection, found.fields["access_token"].reveal(), Grant.unpack(vault.renew_part(found))
+            return (
+                found.connection,
+                found.fields["access_token"].reveal(),
+                Grant.unpack(vault.renew_part(found)),
+            )
 
     def settle(self, name):
         """Wait until nobody is about to refresh it."""
@@ -115,5 +119,5 @@ class Acme:
 
     def kept(self, name, family):
         """Whether the vault holds what the server would take."""
-        connection, access, grant = self.record(name)
+        _, access, grant = self.record(name)
         return (access, grant.refresh_token.reveal()) == (family.access, family.refresh)

@@ -11,8 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cli.acme import DEAD_S, DUE_S, LIFETIME_S, NEARLY_DEAD_S
-from cli.misbehaving import ABSENT, LONGEST_HOLD_S, PLAYS, changed, good, refresh_then
+from cli.acme import DEAD_S, DUE_S, LIFETIME_S
+from cli.misbehaving import ABSENT, LONGEST_HOLD_S, PLAYS, changed, good
 
 INVALID = ("invalid_grant", "200 invalid_grant")
 # What was refused, or not begun: the refresh token is as good as before.
@@ -56,7 +56,9 @@ def test_a_live_token_is_handed_out_with_one_warning_and_asked_for_once(authsome
         assert tokens == [family.first for family in families]
         assert len(said) == len(names)
         for line, name in zip(said, names, strict=True):
-            assert line.startswith(f"authsome: warning: acme:{name} could not be refreshed, its token is good")
+            assert line.startswith(
+                f"authsome: warning: acme:{name} could not be refreshed, its token is good"
+            )
         assert [family.asked for family in families] == [1] * len(names)
     records = inspected(authsome)
     for name, play in zip(names, plays, strict=True):
@@ -133,9 +135,7 @@ def search_processes(server):
     """How many processes of ours there are. None of them may show a secret."""
     found = 0
     secrets = [
-        token
-        for family in server.families
-        for token in (family.access, family.refresh, *family.spent)
+        token for family in server.families for token in (family.access, family.refresh, *family.spent)
     ] + [server.client_secret]
     for pid in filter(str.isdigit, os.listdir("/proc")):
         shown = b""
@@ -173,3 +173,152 @@ def test_after_a_lost_answer_the_refresh_token_waits_until_the_token_is_nearly_d
     assert done.returncode == 5
     assert b"hint: authsome login acme -c rotated" in done.stderr
     assert [(family.asked, family.reused) for family in both.values()] == [(2, 1), (2, 0)]
+
+
+def test_only_force_spends_a_refresh_token_that_may_be_rotated(authsome, acme):
+    family = acme.login("default", "closed", left=DUE_S)
+    assert acme.token("default", check=True).stderr.count(b"warning") == 1
+    family.play = good
+    assert authsome("refresh", "acme").returncode == 8
+    assert family.asked == 1
+    authsome("refresh", "acme", "--force", check=True)
+    assert (family.asked, family.reused) == (2, 0)
+    assert acme.kept("default", family)
+
+
+def test_a_pause_that_the_server_asked_for_is_kept_also_by_a_dead_token(authsome, acme):
+    family = acme.login("default", "429 in 7 s", left=DEAD_S)
+    for _ in range(2):
+        done = acme.token("default")
+        assert done.returncode == 8
+    assert b"the server asks to be left alone for" in done.stderr
+    assert family.asked == 1
+    family.play = good
+    authsome("refresh", "acme", "--force", check=True)
+    assert acme.token("default", check=True).stdout.decode().strip() == family.access
+
+
+KEPT = [{"refresh_token": ABSENT}, {"refresh_token": None}, {"refresh_token": ""}]
+LIFETIMES = {
+    3600: 3600,
+    "3600": 3600,
+    3599.5: 3599.5,
+    "1800.0": 1800,
+    ABSENT: LIFETIME_S,  # as long as the one before
+    None: LIFETIME_S,
+    0: 0,
+    -5: 0,
+    3_600_000: 3_600_000,
+    10**30: 10 * 365 * 86400,
+    "soon": LIFETIME_S,
+}
+SCOPES = {"read": ["read"], "a,b": ["a", "b"], ABSENT: ["read", "write"], "": ["read", "write"]}
+
+
+def test_answers_as_real_servers_give_them_are_taken_for_what_they_say(authsome, acme):
+    shapes = {
+        **{f"kept-{number}": fields for number, fields in enumerate(KEPT)},
+        **{f"life-{number}": {"expires_in": stated} for number, stated in enumerate(LIFETIMES)},
+        **{f"scope-{number}": {"scope": stated} for number, stated in enumerate(SCOPES)},
+        "list": {"scope": ["c", "d"]},
+        "type": {"token_type": "bEARER"},
+        "no-type": {"token_type": ABSENT},
+        "more": {"id_token": "x.y.z", "unknown": {"deep": [1]}},
+    }
+    families = {name: acme.login(name, changed(**fields), left=DUE_S) for name, fields in shapes.items()}
+    tokens, said = delivered(authsome, list(shapes))
+    assert said == []
+    assert tokens == [family.access for family in families.values()]
+    assert not {family.first for family in families.values()} & set(tokens)
+    for name, family in families.items():
+        connection, _, _ = acme.record(name)
+        assert acme.kept(name, family), name
+        assert (family.asked, connection.generation, connection.last_error) == (1, 2, None), name
+        if name.startswith("life"):
+            lifetime = list(LIFETIMES.values())[int(name[5:])]
+            assert connection.lifetime == lifetime, name
+            assert connection.expires_at == pytest.approx(connection.refreshed_at + lifetime, abs=30), name
+        wanted = list(SCOPES.values())[int(name[6:])] if name.startswith("scope") else ["read", "write"]
+        assert connection.scopes.split() == (["c", "d"] if name == "list" else wanted), name
+    for name in ("kept-0", "kept-1", "kept-2", "type"):  # what was kept is good for one more
+        authsome("refresh", "acme", "-c", name, check=True)
+        assert families[name].reused == 0
+
+
+def test_an_answer_of_no_use_keeps_the_old_token(authsome, acme, secret):
+    shapes = {
+        "line": {"access_token": "a\r\nLD_PRELOAD=x"},
+        "nul": {"access_token": "a\0b"},
+        "long": {"access_token": "a" * 140_000},
+        "number": {"access_token": 7},
+        "none": {"access_token": ""},
+        "mac": {"token_type": "mac"},
+        "odd": {"token_type": "x\n" + secret(os.urandom(12).hex().encode()).decode()},
+    }
+    families = {name: acme.login(name, changed(**fields), left=DUE_S) for name, fields in shapes.items()}
+    tokens, said = delivered(authsome, list(shapes))
+    assert tokens == [family.first for family in families.values()]
+    assert len(said) == len(shapes)
+    for name in shapes:
+        connection, _, grant = acme.record(name)
+        assert (connection.status(time.time()), connection.generation) == ("expiring", 1), name
+        assert grant.sent_at is not None, name
+
+
+def test_what_a_server_quotes_of_a_request_is_hidden_also_where_it_is_cut(authsome, acme, misbehaving):
+    family = acme.login("default", "echo", left=DUE_S)
+    for _ in range(8):
+        done = authsome("refresh", "acme", "--force")
+        assert done.returncode == 5
+        error = inspected(authsome)["default"]["last_error"]
+        for secret in (family.refresh, misbehaving.client_secret):
+            assert secret[:6] not in error
+            assert secret[:6].encode() not in done.stderr
+
+
+def test_several_due_tokens_are_refreshed_at_the_same_time(authsome, acme):
+    together = threading.Barrier(3)
+
+    def meet(request):
+        together.wait(60)
+        good(request)
+
+    families = [acme.login(f"c{number}", meet, left=DUE_S) for number in range(3)]
+    tokens, said = delivered(authsome, ["c0", "c1", "c2"])
+    assert (tokens, said) == ([family.access for family in families], [])
+
+
+@pytest.mark.parametrize("answer", ["invalid_grant", "good", "500"])
+def test_a_login_meanwhile_wins_over_whatever_is_answered_then(authsome, acme, answer):
+    def late(request):
+        request.family.go.wait(LONGEST_HOLD_S)
+        PLAYS[answer](request)
+
+    old = acme.login("default", late, left=DEAD_S)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(acme.token, "default")
+        assert old.arrived.wait(60)
+        new = acme.login("default")
+        old.go.set()
+        done = waiting.result()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().strip() == new.access
+    assert acme.kept("default", new)
+    assert inspected(authsome)["default"]["status"] == "connected"
+
+
+@pytest.mark.parametrize("skew", [3600.0, -3600.0])
+@pytest.mark.parametrize("left", [LIFETIME_S, DUE_S])
+def test_a_login_by_a_clock_that_was_wrong_by_an_hour(authsome, acme, skew, left):
+    """It is put right, and the record's times are worth nothing: one refresh mends that."""
+    family = acme.login("default", "closed", left=left, skew=skew)
+    for _ in range(2):
+        done = acme.token("default")
+        # An hour ahead: the token seems to live. Then it is handed out, as far as anybody can tell.
+        assert done.returncode == (0 if skew > 0 else 8)
+    assert family.asked == (1 if skew > 0 else 2)
+    family.play = good
+    authsome("refresh", "acme", "--force", check=True)
+    done = acme.token("default", check=True)
+    assert (done.stdout.decode().strip(), done.stderr) == (family.access, b"")
+    assert 0 < acme.record("default")[0].expires_at - time.time() <= LIFETIME_S

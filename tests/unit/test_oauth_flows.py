@@ -237,6 +237,16 @@ def test_a_refresh_token_without_an_answer_waits_until_nothing_can_be_lost():
     assert grant.wait(110.0, 110.0 + 0.4, 5) is None
     assert grant.wait(110.0, 100.0, 3600) is None
     assert grant.replace(sent_at=None).wait(110.0, 510.0, 3600) is None
+    again = grant.replace(sent_at=480.0, tried_at=480.0, failures=1)
+    assert again.wait(484.0, 500.0, 3600) is not None  # as after any failure
+    assert again.wait(485.0, 500.0, 3600) is None
+
+
+def test_times_of_a_clock_that_was_ahead_keep_nobody_waiting():
+    grant = Grant(flow="pkce", token_url="t", auth_method="none", refresh_token=Secret("rt"), sent_at=5000.0)
+    assert grant.wait(1400.0, 8600.0, 3600) is None  # more is left than there ever was
+    assert grant.replace(sent_at=None, retry_at=8600.0).wait(1400.0, 2000.0, 3600) is None
+    assert grant.replace(sent_at=None, tried_at=5000.0, failures=3).wait(1400.0, 8600.0, 3600) is None
 
 
 def test_pauses_grow_and_end_with_the_token():
