@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MODULE = "authsome_env.app.renewer"
 
-SENT = b"s"
-"""The helper's first word: the request is on its way."""
+_SENT = b"s"
+_TIME_BYTES = 8
 
 _AGAIN = "try again"
 
@@ -32,6 +32,11 @@ _PASSED = frozenset(
     | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
     | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 )
+
+
+def sent_word() -> bytes:
+    """The helper's first word: the request is on its way since then (ms of the clock that all share)."""
+    return _SENT + int(time.monotonic() * 1000).to_bytes(_TIME_BYTES, "big")
 
 
 class HelperDied(AuthsomeError):
@@ -82,19 +87,21 @@ class Helper:
             pass  # it could not start; `wait` finds no word of it
         self._socket = ours
         self._heard = b""
+        self._began = time.monotonic()
         process.wait()  # it forks itself off at once, so that no command of ours has it for a child
 
     def wait(self, patience_s: float, start_s: float) -> tuple[str, str, str] | None:
         """Until it is done or `patience_s` after its request: None; or the failure that it told.
 
-        That is the name, message and hint of an AuthsomeError. Raises HelperDied.
+        That is the name, message and hint of an AuthsomeError. Raises HelperDied. Who waits for one after
+        another waits no longer than for the slowest: times count from what happened, not from this call.
         """
-        deadline = time.monotonic() + start_s
-        sent = False
+        deadline = self._began + start_s
+        first = len(_SENT) + _TIME_BYTES
         with self._socket:
             while True:
-                left = deadline - time.monotonic()
-                if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                left = max(deadline - time.monotonic(), 0.0)
+                if not select.select([self._socket], [], [], left)[0]:
                     return None
                 try:
                     chunk = self._socket.recv(65536)
@@ -103,10 +110,9 @@ class Helper:
                 if not chunk:
                     break
                 self._heard += chunk
-                if not sent:
-                    sent = True
-                    deadline = time.monotonic() + patience_s
-        told = unpack(self._heard.removeprefix(SENT))
+                if self._heard.startswith(_SENT) and len(self._heard) >= first:
+                    deadline = int.from_bytes(self._heard[len(_SENT) : first], "big") / 1000 + patience_s
+        told = unpack(self._heard[first:] if self._heard.startswith(_SENT) else self._heard)
         if not told:
             raise HelperDied("the process that refreshes was killed or failed", _AGAIN)
         name, message, hint = (told.get(key, b"").decode() for key in ("name", "message", "hint"))

@@ -61,13 +61,14 @@ class _Job:
         self.credential = credential
         self.forced = forced
         self.id = credential.connection.id
-        self.began = workspace.now()
+        self.began = self.asked = workspace.now()
         self.lock = workspace.lock_of(vault, self.id)
         self.helper: Helper | None = None
 
     def begin(self) -> None:
         """Start the helper, unless another process is at it already."""
-        if not self.lock.take(self.workspace.now() + START_S):
+        self.asked = self.workspace.now()
+        if not self.lock.take(self.asked + START_S):
             return
         try:
             current = self._changed()
@@ -84,7 +85,7 @@ class _Job:
             if self.helper is not None:
                 self._hear(self.helper)
                 return
-            in_time = self.lock.wait(self.workspace.now, time.sleep)
+            in_time = self.lock.wait(self.workspace.now, time.sleep, since=self.asked)
             current = self._changed()
             if current is None:
                 return

@@ -30,6 +30,7 @@ def main() -> None:
         from authsome_env.errors import AuthsomeError
         from authsome_env.vault.envelope import pack
 
+        from .helper import sent_word
         from .renewing import Renewing, order_of
 
         def tell(content: bytes) -> None:
@@ -40,7 +41,7 @@ def main() -> None:
 
         renewing = Renewing(order_of(bytes(order)), lock=int(sys.argv[1]), environ=os.environ)
         try:
-            renewing.carry_out(sent=lambda: tell(b"s"))
+            renewing.carry_out(sent=lambda: tell(sent_word()))
             tell(pack({"name": b""}))
         except AuthsomeError as error:
             told = {"name": error.name, "message": error.message, "hint": error.hint}

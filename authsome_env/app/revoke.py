@@ -91,8 +91,8 @@ def _revoke_one(workspace: Workspace, vault: Vault, provider: str, name: str, se
 
 
 def _take(lock: ConnectionLock, workspace: Workspace) -> None:
-    while not lock.take(workspace.now() + START_S):
-        if not lock.wait(workspace.now, time.sleep):
+    while not lock.take((now := workspace.now()) + START_S):
+        if not lock.wait(workspace.now, time.sleep, since=now):
             raise Unreachable("a refresh that is under way does not end")
 
 

@@ -56,10 +56,13 @@ class ConnectionLock:
         self.promise(until)
         return True
 
-    def wait(self, now: Clock, sleep: Callable[[float], None]) -> bool:
-        """Until nobody holds it alone; False if its holder is late. Raises StorageError."""
+    def wait(self, now: Clock, sleep: Callable[[float], None], *, since: float) -> bool:
+        """Until nobody holds it alone; False if its holder is late. Raises StorageError.
+
+        `since`: when somebody was found to hold it (Unix seconds); he may have been about to promise.
+        """
         pause = _SHORTEST_WAIT_S
-        patience = now() + _UNPROMISED_S
+        patience = since + _UNPROMISED_S
         while True:
             if self._try(fcntl.LOCK_SH):
                 self.release()
