@@ -97,11 +97,14 @@ class _Job:
     def _changed(self) -> Credential | None:
         """The connection as it is in the vault; None if there is nothing left to do."""
         current = self.vault.get(self.id)
-        if current is None or current.connection.generation > self.credential.connection.generation:
+        if current is None or self._is_newer(current):
             return None
         if current.connection.refused:
             raise self._refused(current)
         return current
+
+    def _is_newer(self, current: Credential) -> bool:
+        return current.connection.generation > self.credential.connection.generation
 
     def _check_wait(self, current: Credential) -> None:
         if self.forced:
@@ -134,22 +137,19 @@ class _Job:
         except HelperDied as error:
             self._note(error.message)
             raise
-        if told is None:
-            if self._changed() is not None:
-                raise self._late()
-        elif self._is_as_it_was():  # else a login has won, whatever the server said to the old token
-            name, message, hint = told
-            raise _KINDS.get(name, AuthsomeError)(message, hint)
-
-    def _is_as_it_was(self) -> bool:
         current = self.vault.get(self.id)
-        return current is not None and current.connection.generation == self.credential.connection.generation
+        if current is None or self._is_newer(current):
+            return  # renewed; or logged in again meanwhile, and what became of the old tokens is no matter
+        if told is None:
+            raise self._late()
+        name, message, hint = told
+        raise _KINDS.get(name, AuthsomeError)(message, hint)
 
     def _note(self, why: str) -> None:
         """Put down what became of a helper that could not do so itself."""
         with self.vault.transaction():
             current = self.vault.get(self.id)
-            if current is not None and self._is_as_it_was():
+            if current is not None and not self._is_newer(current):
                 self.vault.update(current, last_error=why)
 
     def _late(self) -> Unreachable:

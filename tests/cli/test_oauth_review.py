@@ -1,0 +1,126 @@
+"""What a review of the OAuth commands asked for: cases between the lines of test_oauth."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import secrets
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+import pytest
+
+FOLLOW = "import sys, urllib.request as u; u.urlopen(sys.argv[1]).read()"
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Agrees to everything. `tokens`: its next answer; `asked`: paths and fields of what was posted."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.tokens = {"access_token": "at", "refresh_token": "rt", "expires_in": 3600}
+        self.back = {}
+        self.asked = []
+        self.reached = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        parts = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(parts.query))
+        answer = urllib.parse.urlencode({"code": "c", "state": query["state"], **self.server.back})
+        self.send_response(302)
+        self.send_header("Location", f"{query['redirect_uri']}?{answer}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        fields = dict(urllib.parse.parse_qsl(body))
+        self.server.asked.append((self.path, fields))
+        if fields.get("grant_type") == "refresh_token":
+            self.server.reached.set()
+            self.server.go_on.wait(60)
+        raw = json.dumps(self.server.tokens if self.path == "/token" else {}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start():
+        servers.append(Server())
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.go_on.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def define(authsome, tmp_path):
+    """`define(server, **oauth)`: the provider acme is there, from now on."""
+
+    def add(server, **oauth):
+        definition = {
+            "schema_version": 1,
+            "name": "acme",
+            "auth_type": "oauth2",
+            "flow": "pkce",
+            "oauth": {
+                "authorization_url": f"{server.url}/authorize",
+                "token_url": f"{server.url}/token",
+                "token_endpoint_auth_method": "client_secret_post",
+                **oauth,
+            },
+            "client": {"client_id_env": "ACME_ID", "client_secret_env": "ACME_SECRET"},
+            "env": {"ACME_TOKEN": "{access_token}"},
+        }
+        (tmp_path / "acme.json").write_text(json.dumps(definition))
+        authsome("provider", "add", str(tmp_path / "acme.json"), "--replace", check=True)
+
+    return add
+
+
+@pytest.fixture
+def login(authsome, tmp_path, secret):
+    browser = tmp_path / "browser.py"
+    browser.write_text(FOLLOW)
+    env = {
+        "BROWSER": f"{sys.executable} {browser} %s",
+        "ACME_ID": "client",
+        "ACME_SECRET": secret(secrets.token_urlsafe(24).encode()).decode(),
+    }
+    return lambda *words, **how: authsome("login", "acme", *words, env=env, **how)
+
+
+def test_a_login_during_a_refresh_has_the_last_word(authsome, serve, define, login):
+    server = serve()
+    define(server)
+    login(check=True)
+    server.go_on.clear()
+    refresh = authsome.start("refresh", "acme", stderr=subprocess.PIPE)
+    assert server.reached.wait(60)
+    server.tokens = {"access_token": "of-the-login", "refresh_token": "rt2", "expires_in": 3600}
+    login("--force", check=True)
+    server.go_on.set()
+    _, said = refresh.communicate(timeout=60)
+    assert (refresh.returncode, b"refreshed acme:default" in said) == (0, True), said
+    assert authsome("token", "acme", check=True).stdout == b"of-the-login\n"
