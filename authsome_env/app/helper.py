@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import subprocess
@@ -44,7 +45,11 @@ class HelperDied(AuthsomeError):
 
 
 def built_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name in _PASSED}
+    built = {name: value for name, value in environ.items() if name in _PASSED}
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        if places := built.get(name):  # relative to a folder that the helper is not in
+            built[name] = os.pathsep.join(os.path.abspath(place) for place in places.split(os.pathsep))
+    return built
 
 
 class Helper:

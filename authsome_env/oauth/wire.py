@@ -114,23 +114,37 @@ class Wire:
     def _client(self, url: str) -> httpx2.Client:
         proxy = self._proxy(url)
         if proxy not in self._clients:
-            self._clients[proxy] = httpx2.Client(
-                verify=self._context(),
-                proxy=proxy,
-                trust_env=False,  # proxies are those of `environ`, and no SSLKEYLOGFILE
-                follow_redirects=False,
-                timeout=httpx2.Timeout(self._total_s, connect=self._connect_s),
-            )
+            context = self._context()
+            try:
+                self._clients[proxy] = httpx2.Client(
+                    verify=context,
+                    proxy=proxy,
+                    trust_env=False,  # proxies are those of `environ`, and no SSLKEYLOGFILE
+                    follow_redirects=False,
+                    timeout=httpx2.Timeout(self._total_s, connect=self._connect_s),
+                )
+            except (httpx2.InvalidURL, ValueError, ImportError):  # ImportError: SOCKS, which takes a package
+                raise NotSent(
+                    "the proxy that the environment names cannot be used",
+                    "give it like https_proxy=http://proxy.example.com:3128; SOCKS is not supported",
+                ) from None
         return self._clients[proxy]
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which verifies, names included
         file = self._environ.get("SSL_CERT_FILE") or None
         folder = self._environ.get("SSL_CERT_DIR") or None
-        if file or folder:
-            context.load_verify_locations(file, folder)
-        else:
+        if not (file or folder):
             context.load_default_certs()
+            return context
+        try:
+            context.load_verify_locations(file, folder)
+        except OSError as error:  # of which SSLError is one
+            reason = "not in PEM" if isinstance(error, ssl.SSLError) else (error.strerror or "error").lower()
+            raise NotSent(
+                f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {reason}",
+                "unset it, or name a PEM file",
+            ) from None
         return context
 
     def _proxy(self, url: str) -> str | None:
@@ -141,7 +155,8 @@ class Wire:
             return None
         # Upper-case HTTP_PROXY can come from a request's header in CGI, so nobody reads it.
         own = self._environ.get("http_proxy") if parts.scheme == "http" else self._either("HTTPS_PROXY")
-        return own or self._either("ALL_PROXY") or None
+        proxy = own or self._either("ALL_PROXY")
+        return (proxy if "://" in proxy else f"http://{proxy}") if proxy else None
 
     def _either(self, name: str) -> str:
         return self._environ.get(name.lower()) or self._environ.get(name) or ""

@@ -123,3 +123,22 @@ def test_a_redirect_is_not_followed(serve, wire):
 def test_what_no_credential_may_go_to_is_refused_before_anything_is_sent(wire, url):
     with pytest.raises(LoginFailed):
         wire(form(url, {"refresh_token": "x"}))
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "ftp://proxy.example", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_told_before_anything_is_sent(proxy):
+    with Wire({"https_proxy": proxy}) as wire, pytest.raises(NotSent, match="the proxy that"):
+        wire(form("https://as.example/token", {"refresh_token": "x"}))
+
+
+def test_a_proxy_may_be_named_without_a_scheme(serve):
+    asked = []
+
+    def play(connection):
+        asked.append(connection)
+        connection.sendall(b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n")
+
+    host = serve(play).removeprefix("http://").removesuffix("/token")
+    with Wire({"https_proxy": host}) as wire, pytest.raises(NotSent):
+        wire(form("https://as.example/token", {}))
+    assert len(asked) == 1
