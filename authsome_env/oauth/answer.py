@@ -167,7 +167,7 @@ def _tokens(document: dict[str, Any], shape: Answer, now: float) -> TokenSet | G
     refresh = read_pointer(document, shape.refresh_token)
     warnings: list[str] = []
     lifetime = _lifetime(document, shape, now, warnings)
-    fields = {name: _text(read_pointer(document, pointer)) for name, pointer in shape.fields.items()}
+    fields = {name: _value(read_pointer(document, pointer)) for name, pointer in shape.fields.items()}
     return TokenSet(
         Secret(token),
         refresh_token=Secret(refresh) if isinstance(refresh, str) and refresh else None,
@@ -221,8 +221,13 @@ def _scopes(stated: Any) -> str | None:
     return " ".join(word for word in words if isinstance(word, str) and word) or None
 
 
-def _text(value: Any, secrets: Sequence[str] = ()) -> str | None:
-    """A text or number for people, cut to a length that a line can hold."""
+def _value(value: Any) -> str | None:
+    """A text or number, whole."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return hide(str(value), secrets).encode("utf-8", "replace").decode()[:_LONGEST_TEXT] or None
+    return str(value).encode("utf-8", "replace").decode() or None
+
+
+def _text(value: Any, secrets: Sequence[str] = ()) -> str | None:
+    """The same for people, without `secrets`, cut to a length that a line can hold."""
+    return hide(_value(value) or "", secrets)[:_LONGEST_TEXT] or None

@@ -164,3 +164,9 @@ def test_a_temporary_error_is_no_refusal():
     assert read({"error": "temporarily_unavailable"}, 400).doubtful is False
     assert read({"error": "server_error"}, 400).doubtful is True
     assert isinstance(read(b"", 307), Garbled)
+
+
+def test_more_fields_are_kept_whole():
+    shape = Answer(fields={"more": "/team/more", "number": "/n", "flag": "/f", "gone": "/x"})
+    found = read(tokens(team={"more": "x" * 5000}, n=7, f=True), shape=shape).fields
+    assert {name: value.reveal() for name, value in found.items()} == {"more": "x" * 5000, "number": "7"}
