@@ -179,7 +179,7 @@ class OAuthLogin:
             base_url=self.base_url,
             expires_at=tokens.expires_at,
             lifetime=tokens.lifetime,
-            renewable=renewable and tokens.expires_at is not None,
+            renewable=renewable,  # also a token without a stated end: `refresh`, or a 401, asks for another
         )
         login.warnings += [*tokens.warnings, *([found.warning] if found.warning else [])]
         return login

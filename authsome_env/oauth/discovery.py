@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authsome_env.errors import LoginFailed, Unreachable
-from authsome_env.providers.urls import check_url, fill_base_url
+from authsome_env.providers.urls import check_url, fill_base_url, origin
 
 from .messages import Endpoints, Request
 
@@ -77,13 +77,11 @@ def find_endpoints(definition: Definition, base_url: str | None, flow: str, send
 
 def well_known(issuer: str) -> Iterator[str]:
     """RFC 8414 sections 3.1 and 5, OIDC Discovery section 4: for an issuer with a path, three places."""
-    parts = urlsplit(issuer)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    path = parts.path.rstrip("/")
-    yield f"{origin}/.well-known/oauth-authorization-server{path}"
-    yield f"{origin}/.well-known/openid-configuration{path}"
+    path = urlsplit(issuer).path.rstrip("/")
+    yield f"{origin(issuer)}/.well-known/oauth-authorization-server{path}"
+    yield f"{origin(issuer)}/.well-known/openid-configuration{path}"
     if path:
-        yield f"{origin}{path}/.well-known/openid-configuration"
+        yield f"{origin(issuer)}{path}/.well-known/openid-configuration"
 
 
 def _fetch(issuer: str, provider: str, send: Send) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from authsome_env.errors import LoginFailed
 from authsome_env.model import Secret
+from authsome_env.providers.urls import origin
 
 from .token_request import expect_tokens
 
@@ -116,8 +117,7 @@ def judge(authorization: Authorization, query: Mapping[str, Sequence[str]]) -> C
     states = query.get("state", ())
     if len(states) != 1 or not _is_same(states[0], authorization.state):
         return None
-    issuers = query.get("iss", ())
-    if (issuers and list(issuers) != [authorization.issuer]) or (authorization.iss_required and not issuers):
+    if not _is_from_them(authorization, query.get("iss", ())):
         return Denied("wrong_issuer", "the answer comes from another server than the one that was asked")
     if errors := query.get("error"):
         described = query.get("error_description", ("",))[0][:_MAX_WORDS]
@@ -167,6 +167,18 @@ def refusal(denied: Denied, provider: str) -> LoginFailed:
         detail = f" ({denied.description})" if denied.description else ""
         return LoginFailed(f"the login to {provider} was denied{detail}", f"authsome login {provider}")
     return LoginFailed(f"{provider} refused the login ({denied})", f"authsome login {provider}")
+
+
+def _is_from_them(authorization: Authorization, issuers: Sequence[str]) -> bool:
+    """Where the definition names no issuer, at least the server's origin is known."""
+    if not issuers:
+        return not authorization.iss_required
+    if authorization.issuer is not None:
+        return list(issuers) == [authorization.issuer]
+    try:
+        return len(issuers) == 1 and origin(issuers[0]) == origin(authorization.url)
+    except ValueError:
+        return False
 
 
 def _is_same(theirs: str, ours: str) -> bool:

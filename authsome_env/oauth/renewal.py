@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from authsome_env.errors import CredentialUnusable
-from authsome_env.providers.urls import fill_base_url
+from authsome_env.providers.urls import fill_base_url, origin
 
 from .messages import Refused
 
@@ -76,15 +75,10 @@ def check_origin(definition: Definition, grant: Grant, base_url: str | None, *, 
     if oauth is not None:
         base = base_url or oauth.base_url
         named = ((oauth.token_url, grant.token_url), (oauth.issuer, grant.issuer))
-        if all(not url or _origin(fill_base_url(url, base)) == _origin(kept) for url, kept in named):
+        if all(not url or origin(fill_base_url(url, base)) == origin(kept) for url, kept in named):
             return
     raise CredentialUnusable(
-        f"{reference} was logged in at {_origin(grant.token_url)},"
+        f"{reference} was logged in at {origin(grant.token_url)},"
         f" and {definition.name} is defined with another server by now",
         "log in again, or put the definition back",
     )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

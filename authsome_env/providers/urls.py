@@ -76,6 +76,12 @@ def _check_braces(host: str, rest: str, placeholders: tuple[str, ...]) -> None:
         raise ValueError(f"has a placeholder in a wrong place or of a wrong name; known are {allowed}")
 
 
+def origin(url: str) -> str:
+    """Scheme, host and port. Raises ValueError for what is no URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def check_host(host: str) -> None:
     """An exact host name without port. Raises ValueError."""
     labels = host.split(".")

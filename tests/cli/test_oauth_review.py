@@ -124,3 +124,39 @@ def test_a_login_during_a_refresh_has_the_last_word(authsome, serve, define, log
     _, said = refresh.communicate(timeout=60)
     assert (refresh.returncode, b"refreshed acme:default" in said) == (0, True), said
     assert authsome("token", "acme", check=True).stdout == b"of-the-login\n"
+
+
+def test_a_token_without_a_stated_end_can_be_refreshed(authsome, serve, define, login):
+    server = serve()
+    define(server)
+    server.tokens = {"access_token": "at", "refresh_token": "rt"}
+    login(check=True)
+    server.tokens = {"access_token": "next"}
+    assert authsome("token", "acme", check=True).stdout == b"at\n"  # it is never due
+    authsome("refresh", "acme", check=True)
+    assert authsome("token", "acme", check=True).stdout == b"next\n"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "code"), [("{url}", 0), ("{url}/tenant", 0), ("https://as.example", 9), ("http://[", 9)]
+)
+def test_an_issuer_that_no_definition_names_is_at_least_of_that_server(serve, define, login, issuer, code):
+    server = serve()
+    define(server)
+    server.back = {"iss": issuer.format(url=server.url)}
+    assert login().returncode == code
+
+
+def test_certificates_that_cannot_be_read_are_named_and_nothing_counts_as_sent(
+    authsome, serve, define, login, tmp_path
+):
+    server = serve()
+    define(server)
+    login(check=True)
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for name, reason in (("ca.pem", b"not in PEM"), ("none.pem", b"no such file")):
+        failed = authsome("refresh", "acme", "--force", env={"SSL_CERT_FILE": name}, cwd=tmp_path)
+        assert failed.returncode == 8
+        assert reason in failed.stderr
+    authsome("refresh", "acme", "--force", check=True)
+    assert [fields["grant_type"] for _, fields in server.asked] == ["authorization_code", "refresh_token"]
