@@ -141,6 +141,7 @@ class OAuthLogin:
     def save(self, tokens: TokenSet, endpoints: Endpoints, send: Send) -> Login:
         """Learn whose account it is, and write the connection."""
         from authsome_env.oauth.account import find_account
+        from authsome_env.oauth.revoke import revocation_url
 
         found = find_account(
             self.definition.account,
@@ -155,7 +156,7 @@ class OAuthLogin:
             flow=self.flow,
             token_url=endpoints.token or "",
             issuer=endpoints.issuer or "",
-            revocation_url=endpoints.revocation or "",
+            revocation_url=revocation_url(self.oauth, endpoints, self.base_url) or "",
             client_id=self.client.id if self.client else "",
             auth_method=self.method,
             scopes=" ".join(self.scopes),

@@ -120,7 +120,7 @@ def _ask_provider(
     endpoint = TokenEndpoint(
         grant.token_url, definition.oauth, client, send=send, now=workspace.now, random=os.urandom
     )
-    answers = ask(endpoint, grant.revocation_url or None, connection.base_url, tokens)
+    answers = ask(endpoint, grant.revocation_url or None, tokens)
     for answer in answers:
         if answer.ok:
             result.revoked.append(answer.kind)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from authsome_env.model import Secret
 
-    from .messages import Refused
+    from .messages import Endpoints, Refused
     from .token_request import TokenEndpoint
 
 
@@ -37,20 +37,29 @@ class Revoked:
         self.unreachable = unreachable
 
 
-def revoke(
-    endpoint: TokenEndpoint, url: str | None, base_url: str | None, tokens: Mapping[str, Secret | None]
-) -> list[Revoked]:
+def revocation_url(oauth: OAuth, endpoints: Endpoints, base_url: str | None) -> str | None:
+    """Where the tokens of a login are to be revoked; it may hold {client_id}. None: there is no way.
+
+    It is kept with the connection, so that no definition that changes later is told the tokens.
+    `base_url`: the connection's own, None if it is the definition's.
+    """
+    way = oauth.revocation
+    if not isinstance(way, Revocation):
+        return endpoints.revocation if way == "rfc7009" else None
+    if base_url and oauth.base_url and not way.url.startswith(BASE_URL):
+        return None  # it would be told a token of another place
+    return fill_base_url(way.url, base_url or oauth.base_url)
+
+
+def revoke(endpoint: TokenEndpoint, url: str | None, tokens: Mapping[str, Secret | None]) -> list[Revoked]:
     """The refresh token first: most servers end all that came from it. Nothing is raised.
 
-    `url`: of the login (RFC 7009). `base_url`: the connection's own, None if it is the definition's.
-    An empty list: there is no way to revoke from here.
+    `url`: the login's `revocation_url`. An empty list: there is no way to revoke from here.
     """
     oauth = endpoint.oauth
     way = oauth.revocation
-    if way is None or (way == "rfc7009" and url is None):
+    if way is None or url is None:
         return []
-    if isinstance(way, Revocation) and base_url and oauth.base_url and not way.url.startswith(BASE_URL):
-        return []  # it would be told a token of another place
     done = []
     for kind in way.tokens if isinstance(way, Revocation) else REVOCABLE:
         token = tokens.get(kind)
@@ -58,9 +67,9 @@ def revoke(
             continue
         try:
             if isinstance(way, Revocation):
-                request = _own_way(way, endpoint, base_url or oauth.base_url, token)
+                request = _own_way(way, url, endpoint, token)
             else:
-                request = _rfc7009(url or "", endpoint, kind, token)
+                request = _rfc7009(url, endpoint, kind, token)
             answer = endpoint.send(request)
             refused = read_error(answer, oauth.answer, secrets=secrets_in(request, endpoint.client, token))
             done.append(_done(kind, answer.status, refused))
@@ -77,10 +86,10 @@ def _rfc7009(url: str, endpoint: TokenEndpoint, kind: str, token: Secret) -> Req
     return form(url, fields, headers)
 
 
-def _own_way(way: Revocation, endpoint: TokenEndpoint, base_url: str | None, token: Secret) -> Request:
+def _own_way(way: Revocation, url: str, endpoint: TokenEndpoint, token: Secret) -> Request:
     client = endpoint.client
     client_id = client.id if client else ""
-    url = fill_base_url(way.url, base_url).replace("{client_id}", quote(client_id, safe=""))
+    url = url.replace("{client_id}", quote(client_id, safe=""))
     values = {"{token}": token.reveal(), "{client_id}": client_id}
     body = dict(way.body)
     for mark, value in values.items():

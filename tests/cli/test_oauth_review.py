@@ -160,3 +160,17 @@ def test_certificates_that_cannot_be_read_are_named_and_nothing_counts_as_sent(
         assert reason in failed.stderr
     authsome("refresh", "acme", "--force", check=True)
     assert [fields["grant_type"] for _, fields in server.asked] == ["authorization_code", "refresh_token"]
+
+
+def test_a_definition_that_changes_its_way_to_revoke_is_told_no_token(authsome, serve, define, login):
+    server, thief = serve(), serve()
+    way = {"auth": "client_post", "body": {"token": "{token}"}}
+    define(server, revocation={"url": f"{server.url}/end?of={{client_id}}", **way})
+    login(check=True)
+    define(server, revocation={"url": f"{thief.url}/steal", **way})
+    authsome("revoke", "acme", "-c", "default", check=True)
+    assert thief.asked == []
+    assert [(path, fields["token"]) for path, fields in server.asked[1:]] == [
+        ("/end?of=client", "rt"),
+        ("/end?of=client", "at"),
+    ]
