@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import time
@@ -95,7 +96,10 @@ class _Attempt:
             self._end(authorization, pages.failure(self.service, _title(answer), error.message))
             raise
         connection = done.connection
-        self._end(authorization, pages.success(self.service, connection.account, str(connection.reference)))
+        with contextlib.suppress(KeyboardInterrupt):  # what is saved is saved, and is said to be
+            self._end(
+                authorization, pages.success(self.service, connection.account, str(connection.reference))
+            )
         return done
 
     def _may_paste(self, opened: bool) -> bool:

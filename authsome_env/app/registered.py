@@ -28,7 +28,7 @@ def registered_client(
     if endpoints.registration is None:
         raise LoginFailed(
             f"{provider} names no place to register a client at",
-            f"register one by hand, then authsome client set {provider}",
+            f"register one by hand, then authsome client set {provider}, and log in with --flow pkce",
         )
     stored = stored_client(login.workspace, provider + REGISTERED)
     if stored is not None and _fits(stored, endpoints.registration, redirect_uri, login.workspace.now()):

@@ -105,7 +105,7 @@ def _begin(
     if isinstance(outcome, Refused):
         raise LoginFailed(
             f"{provider} refused to begin a device login ({outcome})",
-            "check the client with `authsome client show`, and that it may use the device flow",
+            f"look at the client with `authsome client show {provider}`, and that it may use the device flow",
         )
     reason = outcome.reason if isinstance(outcome, Later | Garbled) else "an answer without a device code"
     raise Unreachable(f"{provider} did not begin a device login: {reason}", "try again later")

@@ -83,16 +83,17 @@ def register(
         detail = document.get("error_description")
         why = f"{document['error']}: {detail}" if isinstance(detail, str) else document["error"]
         why = hide(why, secrets_in(request, None))
-        raise LoginFailed(f"{provider} refused to register a client ({why[:300]})", _BY_HAND)
+        raise LoginFailed(f"{provider} refused to register a client ({why[:300]})", _by_hand(provider))
     if response.status in (401, 403):
         raise LoginFailed(
             f"{provider} does not let anybody register a client (HTTP {response.status})",
-            "give its token with --from-env initial_access_token=VAR, or a client with `authsome client set`",
+            f"give its token with --from-env initial_access_token=VAR, or {_by_hand(provider)}",
         )
     raise Unreachable(f"{provider} did not register a client: HTTP {response.status}", "try again later")
 
 
-_BY_HAND = "register a client at the provider by hand, and give it with `authsome client set`"
+def _by_hand(provider: str) -> str:
+    return f"register one there by hand, then authsome client set {provider}, and log in with --flow pkce"
 
 
 def _registered(document: Mapping[str, Any], redirect_uri: str, provider: str) -> Registered:
@@ -110,7 +111,7 @@ def _registered(document: Mapping[str, Any], redirect_uri: str, provider: str) -
     elif isinstance(uris, list) and redirect_uri not in uris:
         wrong = "it registered another redirect URI"
     if wrong is not None:
-        raise LoginFailed(f"{provider} registered a client of no use: {wrong}", _BY_HAND)
+        raise LoginFailed(f"{provider} registered a client of no use: {wrong}", _by_hand(provider))
     token, uri = document.get("registration_access_token"), document.get("registration_client_uri")
     expires_at = document.get("client_secret_expires_at")
     return Registered(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from authsome_env.model import Secret
+    from authsome_env.providers.schema import OAuth
 
     from .messages import Endpoints, Refused
     from .token_request import TokenEndpoint

@@ -82,16 +82,16 @@ def expect_tokens(outcome: Outcome, *, provider: str) -> TokenSet:
     if isinstance(outcome, TokenSet):
         return outcome
     if isinstance(outcome, Refused):
-        raise LoginFailed(f"{provider} refused the login ({outcome})", _HINTS.get(outcome.code, _AGAIN))
+        hint = _HINTS.get(outcome.code, "log in again")
+        raise LoginFailed(f"{provider} refused the login ({outcome})", hint.replace("PROVIDER", provider))
     raise Unreachable(f"{provider} gave no tokens: {outcome.reason}", "try again later")
 
 
-_AGAIN = "log in again"
-_CLIENT = "check the client with `authsome client show`, or give it anew with `authsome client set`"
+_CLIENT = "look at it with `authsome client show PROVIDER`, or give it anew: authsome client set PROVIDER"
 _HINTS = {
     "invalid_client": _CLIENT,
     "unauthorized_client": _CLIENT,
     "incorrect_client_credentials": _CLIENT,
-    "redirect_uri_mismatch": "register the redirect URI that `authsome client show` names",
+    "redirect_uri_mismatch": "register the redirect URI that `authsome client show PROVIDER` names",
     "invalid_scope": "ask for other scopes with --scopes",
 }

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 
 import pytest
@@ -108,7 +109,11 @@ def login(authsome, tmp_path, secret):
         "ACME_ID": "client",
         "ACME_SECRET": secret(secrets.token_urlsafe(24).encode()).decode(),
     }
-    return lambda *words, **how: authsome("login", "acme", *words, env=env, **how)
+
+    def log_in(*words, browser=env["BROWSER"], **how):
+        return authsome("login", "acme", *words, env={**env, "BROWSER": browser}, **how)
+
+    return log_in
 
 
 def test_a_login_during_a_refresh_has_the_last_word(authsome, serve, define, login):
@@ -174,3 +179,32 @@ def test_a_definition_that_changes_its_way_to_revoke_is_told_no_token(authsome, 
         ("/end?of=client", "rt"),
         ("/end?of=client", "at"),
     ]
+
+
+CURIOUS = """
+import sys, threading, urllib.error, urllib.parse as p, urllib.request as u
+back = dict(p.parse_qsl(p.urlsplit(sys.argv[1]).query))["redirect_uri"]
+seen, over = [], threading.Event()
+def ask():
+    while not over.is_set():
+        try: seen.append(u.urlopen(back + "?code=x&state=wrong").status)
+        except urllib.error.HTTPError as error: seen.append(error.code)
+        except OSError: return
+asking = threading.Thread(target=ask); asking.start()
+u.urlopen(sys.argv[1]).read()
+asking.join(20); over.set()
+open(sys.argv[2], "w").write(" ".join(map(str, sorted(set(seen)))))
+"""
+
+
+def test_who_does_not_know_the_state_sees_no_page_of_the_login(authsome, serve, define, login, tmp_path):
+    define(serve())
+    program, seen = tmp_path / "curious.py", tmp_path / "seen"
+    program.write_text(CURIOUS)
+    done = login(check=True, browser=f"{sys.executable} {program} %s {seen}")
+    assert b"saved acme:default" in done.stderr
+    for _ in range(200):
+        if seen.exists() and seen.read_text():
+            break
+        time.sleep(0.1)
+    assert seen.read_text() == "400"
