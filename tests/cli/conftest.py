@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from cli.acme import Acme
 from cli.misbehaving import Server
 from cli.program import remember
