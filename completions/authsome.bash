@@ -144,7 +144,7 @@ _authsome_value() { # sets `words` to the values that are `expected`
     [[ $before != *:* ]] || expected="" # the name of a connection
     case $expected in
     reference | mapping)
-        words="anthropic aws datadog github github-app gitlab google groq linear notion openai slack twilio"
+        words="anthropic aws datadog github github-app gitlab google groq linear notion openai slack slack-user twilio"
         ;;
     format) words="sh bash zsh fish powershell dotenv json github gitlab docker systemd" ;;
     key) words="keyring file passphrase variable" ;;

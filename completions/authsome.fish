@@ -62,7 +62,7 @@ function __authsome_run -d 'Complete the line that run wraps'
 end
 
 function __authsome_providers
-    printf '%s\n' anthropic aws datadog github github-app gitlab google groq linear notion openai slack twilio
+    printf '%s\n' anthropic aws datadog github github-app gitlab google groq linear notion openai slack slack-user twilio
 end
 
 function __authsome_mappings -d 'VAR=REF'

@@ -32,7 +32,10 @@ _LONGEST_LIFETIME_S = 10 * 365 * 86400.0
 _LONGEST_TEXT = 300
 _DEPTH = 64
 
-_NOT_BEGUN = (429, 503)
+_BEARER = ("bearer", "n_a", "")
+"""RFC 6750, and RFC 8693 section 2.2.1 of a token to which no type applies; in lower case."""
+
+NOT_BEGUN = (429, 503)
 """The server had not begun its work."""
 _DOUBTFUL = (408,)
 """It may have carried the request out; so may it for every other 5xx."""
@@ -49,9 +52,9 @@ def read_answer(response: Response, shape: Answer, *, now: float, secrets: Seque
     refused = _error(document, shape, response.status, secrets) if document is not None else None
     if refused is not None and refused.code in _TEMPORARY:
         return _later(response, now, str(refused), doubtful=_TEMPORARY[refused.code])
-    if response.status in _NOT_BEGUN or response.status in _DOUBTFUL or response.status >= 500:
+    if response.status in NOT_BEGUN or response.status in _DOUBTFUL or response.status >= 500:
         reason = f"HTTP {response.status}"
-        return _later(response, now, reason, doubtful=response.status not in _NOT_BEGUN)
+        return _later(response, now, reason, doubtful=response.status not in NOT_BEGUN)
     if refused is not None or response.status >= 400:
         return refused or Refused(f"http_{response.status}")
     if response.status >= 300:
@@ -116,8 +119,10 @@ def _error(document: dict[str, Any], shape: Answer, status: int, secrets: Sequen
     def text(value: Any) -> str | None:
         return _text(value, secrets)
 
-    error = read_pointer(document, shape.error)
-    description = text(read_pointer(document, shape.error_description))
+    error, description = read_pointer(document, shape.error), read_pointer(document, shape.error_description)
+    if error is None:  # the RFC's own place counts besides, as servers have it for some of their errors
+        error = document.get("error")
+    description = text(description) or text(document.get("error_description"))
     if isinstance(error, dict):  # Google's APIs
         code = text(error.get("status")) or text(error.get("type")) or text(error.get("code"))
         return Refused(code or "error", text(error.get("message")) or description)
@@ -135,13 +140,11 @@ def _error(document: dict[str, Any], shape: Answer, status: int, secrets: Sequen
 
 
 def _later(response: Response, now: float, reason: str, *, doubtful: bool) -> Later:
-    return Later(
-        reason, retry_after=_retry_after(response.headers.get("retry-after"), now), doubtful=doubtful
-    )
+    return Later(reason, retry_after=retry_after(response.headers.get("retry-after"), now), doubtful=doubtful)
 
 
-def _retry_after(value: str | None, now: float) -> float | None:
-    """Seconds, of a number or a date (RFC 9110 section 10.2.3)."""
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds, at most an hour, of a number or a date (RFC 9110 section 10.2.3). `value`: of the header."""
     if not value:
         return None
     if value.isascii() and value.isdigit():
@@ -159,18 +162,18 @@ def _tokens(document: dict[str, Any], shape: Answer, now: float) -> TokenSet | G
     if not isinstance(token, str) or not token:
         return Garbled("an answer without an access token")
     # RFC 6749 appendix A.12; anything else could not stand in a header, and some of it not in an environment.
-    if not all("!" <= character <= "~" for character in token) or len(token) > _LONGEST_TOKEN:
+    if not _is_visible(token) or len(token) > _LONGEST_TOKEN:
         return Garbled("an access token that is too long or has characters that no token has")
-    kind = read_pointer(document, "/token_type")
-    if isinstance(kind, str) and kind.lower() not in ("bearer", "n_a", "bot", "user", ""):
+    kind = read_pointer(document, shape.access_token.rpartition("/")[0] + "/token_type")
+    if isinstance(kind, str) and kind.lower() not in (*_BEARER, *shape.token_types):
         return Garbled("a token of another type than bearer")
-    refresh = read_pointer(document, shape.refresh_token)
     warnings: list[str] = []
+    refresh = _refresh_token(read_pointer(document, shape.refresh_token), warnings)
     lifetime = _lifetime(document, shape, now, warnings)
-    fields = {name: _value(read_pointer(document, pointer)) for name, pointer in shape.fields.items()}
+    fields = {name: _field(read_pointer(document, pointer)) for name, pointer in shape.fields.items()}
     return TokenSet(
         Secret(token),
-        refresh_token=Secret(refresh) if isinstance(refresh, str) and refresh else None,
+        refresh_token=refresh,
         expires_at=None if lifetime is None else now + lifetime,
         lifetime=lifetime,
         scopes=_scopes(read_pointer(document, shape.scope)),
@@ -178,6 +181,33 @@ def _tokens(document: dict[str, Any], shape: Answer, now: float) -> TokenSet | G
         document=document,
         warnings=warnings,
     )
+
+
+def _refresh_token(stated: Any, warnings: list[str]) -> Secret | None:
+    """RFC 6749 appendix A.17. What could not be sent back is as if it were not there."""
+    if not isinstance(stated, str) or not stated:
+        return None
+    if not _is_visible(stated):
+        warnings.append("the provider gave a refresh token that cannot be used")
+        return None
+    return Secret(stated)
+
+
+def _is_visible(token: str) -> bool:
+    return all("!" <= character <= "~" for character in token)
+
+
+def _field(value: Any) -> str | None:
+    """A text or number as it is; None for what could not stand in an environment."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = str(value)
+    if "\0" in text or len(text) > _LONGEST_TOKEN:
+        return None
+    try:
+        return text if len(text.encode()) <= _LONGEST_TOKEN else None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
 
 
 def _lifetime(document: dict[str, Any], shape: Answer, now: float, warnings: list[str]) -> float | None:
@@ -209,7 +239,7 @@ def _until(stated: Any, now: float) -> Any:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     try:
         return float(stated) - now if stated is not None else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return stated
 
 
@@ -218,16 +248,11 @@ def _scopes(stated: Any) -> str | None:
     words = (
         stated if isinstance(stated, list) else re.split(r"[\s,]+", stated) if isinstance(stated, str) else []
     )
-    return " ".join(word for word in words if isinstance(word, str) and word) or None
-
-
-def _value(value: Any) -> str | None:
-    """A text or number, whole."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    return str(value).encode("utf-8", "replace").decode() or None
+    return " ".join(word for word in words if isinstance(word, str) and word and word.isprintable()) or None
 
 
 def _text(value: Any, secrets: Sequence[str] = ()) -> str | None:
-    """The same for people, without `secrets`, cut to a length that a line can hold."""
-    return hide(_value(value) or "", secrets)[:_LONGEST_TEXT] or None
+    """A text or number for people, without `secrets`, cut to a length that a line can hold."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return hide(str(value), secrets).encode("utf-8", "replace").decode()[:_LONGEST_TEXT] or None

@@ -51,7 +51,7 @@ def mint(endpoint: TokenEndpoint, fields: Mapping[str, Secret], scopes: Sequence
     if how.send == "bearer":
         from .wire import json_request
 
-        headers = {"Authorization": f"Bearer {assertion}"}
+        headers = {**endpoint.oauth.headers, "Authorization": f"Bearer {assertion}"}
         return endpoint.answer_to(json_request(url, endpoint.oauth.token_params, headers))
     asked = {"grant_type": GRANT, "assertion": assertion}
     if scope and how.scope == "parameter":

@@ -80,26 +80,25 @@ def begin(
     random: Callable[[int], bytes],
 ) -> Authorization:
     """The URL for the browser."""
-    from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+    from authlib.common.urls import add_params_to_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
     state = _text(random(_STATE_BYTES))
     verifier = Secret(_text(random(_VERIFIER_BYTES))) if oauth.pkce else None
-    more = dict(oauth.authorization_params)
+    asked = {
+        "response_type": "code",
+        "client_id": client.id,
+        "redirect_uri": redirect_uri,
+        "state": state,
+        **oauth.authorization_params,
+    }
+    if scopes:
+        asked[oauth.scope_parameter] = oauth.scope_separator.join(scopes)
     if verifier is not None:
-        more["code_challenge"] = create_s256_code_challenge(verifier.reveal())  # type: ignore[no-untyped-call]
-        more["code_challenge_method"] = "S256"
-    url = prepare_grant_uri(
-        endpoints.authorization or "",
-        client_id=client.id,
-        response_type="code",
-        redirect_uri=redirect_uri,
-        scope=oauth.scope_separator.join(scopes) or None,
-        state=state,
-        **more,
-    )
+        asked["code_challenge"] = create_s256_code_challenge(verifier.reveal())  # type: ignore[no-untyped-call]
+        asked["code_challenge_method"] = "S256"
     return Authorization(
-        url=url,
+        url=add_params_to_uri(endpoints.authorization or "", list(asked.items())),
         state=state,
         verifier=verifier,
         redirect_uri=redirect_uri,

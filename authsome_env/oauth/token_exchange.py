@@ -94,7 +94,7 @@ def _asked(subject: Subject, send: Send) -> Secret:
         value = json.loads(response.body)["value"]
     except (ValueError, RecursionError, KeyError, TypeError):
         value = None
-    if response.status != 200 or not isinstance(value, str) or not value:
+    if response.status != 200 or not isinstance(value, str) or not value or not value.isascii():
         raise LoginFailed(
             f"the CI system gave no token for this job (HTTP {response.status})",
             "look at the job's permissions: id-token: write",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from authsome_env.clock import Clock
-    from authsome_env.providers.schema import OAuth
+    from authsome_env.providers.schema import Answer, OAuth
 
     from .messages import OAuthClient, Outcome, Request, Response, Send
 
@@ -48,23 +48,28 @@ class TokenEndpoint:
 
         asked, proof = self.proved({**self.oauth.token_params, **fields}, self.url)
         as_json = self.oauth.token_request == "json"  # noqa: S105 - a way to write it
-        return self.answer_to((json_request if as_json else form)(self.url, asked, proof))
+        request = (json_request if as_json else form)(self.url, asked, proof)
+        refreshing = fields.get("grant_type") == "refresh_token"
+        return self.answer_to(request, self.oauth.refresh_answer if refreshing else None)
 
-    def answer_to(self, request: Request) -> Outcome:
-        """What a request of another shape gets. Raises NotSent, NoAnswer."""
+    def answer_to(self, request: Request, shape: Answer | None = None) -> Outcome:
+        """What a request of another shape gets. `shape`: of the answer. Raises NotSent, NoAnswer."""
         before = self.now()
         response = self._send(request)
         # A lifetime begins when the server answers, at some time in between; the earliest is safe.
-        return self.read(request, response, now=min(before, self.now()))
+        return self.read(request, response, now=min(before, self.now()), shape=shape)
 
-    def read(self, request: Request, response: Response, *, now: float) -> Outcome:
-        return read_answer(response, self.oauth.answer, now=now, secrets=secrets_in(request, self.client))
+    def read(
+        self, request: Request, response: Response, *, now: float, shape: Answer | None = None
+    ) -> Outcome:
+        secrets = secrets_in(request, self.client)
+        return read_answer(response, shape or self.oauth.answer, now=now, secrets=secrets)
 
     def proved(self, fields: Mapping[str, str], audience: str) -> tuple[dict[str, str], dict[str, str]]:
         """The fields and headers of a request to `audience`, with the client's proof. Raises LoginFailed."""
         if self.client is None:
-            return dict(fields), {}
-        return authenticate(
+            return dict(fields), dict(self.oauth.headers)
+        proved, proof = authenticate(
             self.client,
             fields,
             audience=audience,
@@ -72,6 +77,7 @@ class TokenEndpoint:
             now=self.now(),
             random=self.random,
         )
+        return proved, {**self.oauth.headers, **proof}
 
     def send(self, request: Request) -> Response:
         return self._send(request)

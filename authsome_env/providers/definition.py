@@ -15,7 +15,7 @@ from .oauth_section import read_account, read_client, read_oauth
 from .older import upgrade
 from .position import line_of
 from .problem import Problem
-from .reader import Node
+from .reader import Node, is_header_name
 from .schema import FLOWS, ApiKey, Client, Definition, Field, OAuth
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _definition(node: Node, quick: QuickDefinition, ignored: tuple[str, ...]) ->
     account = None
     account_node = node.object("account")
     if account_node.left:
-        account = read_account(account_node, quick.base_url, has_token_answer=oauth is not None)
+        account = read_account(account_node, quick.base_url, oauth.answer if oauth else None)
         unknown += account_node.rest()
     hosts = node.texts("git_hosts")
     for index, host in enumerate(hosts):
@@ -175,7 +175,7 @@ def _flows(node: Node, auth_type: str) -> tuple[str, tuple[str, ...]]:
 def _api_key(node: Node) -> ApiKey:
     usual = ApiKey()
     name = node.filled("header_name") or usual.header_name
-    if not all(character.isascii() and (character.isalnum() or character in "-_") for character in name):
+    if not is_header_name(name):
         raise node.problem("header_name", "is not the name of a header", "write for example X-Api-Key")
     prefix = node.text("header_prefix")
     prefix = usual.header_prefix if prefix is None else prefix

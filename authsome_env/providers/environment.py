@@ -145,24 +145,26 @@ def _not_one_of(value: Any) -> str:
 
 
 def _answer_fields(oauth: dict[str, Any]) -> tuple[str, ...]:
-    answer = mapping(oauth.get("answer"), ("oauth", "answer"))
-    extra = mapping(answer.get("fields"), ("oauth", "answer", "fields"))
+    answers = {key: mapping(oauth.get(key), ("oauth", key)) for key in ("answer", "refresh_answer")}
+    hidden = [answer["refresh_token"] for answer in answers.values() if answer.get("refresh_token")]
+    extra = mapping(answers["answer"].get("fields"), ("oauth", "answer", "fields"))
     for name, pointer in extra.items():
         path: Path = ("oauth", "answer", "fields", name)
         _check_field_name(name, path)
-        if name == "access_token" or name in NEVER_DELIVERED or _stays_in_vault(pointer, answer):
+        if name == "access_token" or name in NEVER_DELIVERED or _stays_in_vault(pointer, hidden):
             raise Problem(path, "cannot be an extra field", _STAYS)
-    for name, pointer in answer.items():  # a scope or an error is shown to people
-        if name != "refresh_token" and _stays_in_vault(pointer, answer):
-            raise Problem(("oauth", "answer", name), "points to a refresh token or client secret", _STAYS)
+    for key, answer in answers.items():
+        for name, pointer in answer.items():  # a scope or an error is shown to people
+            if name != "refresh_token" and _stays_in_vault(pointer, hidden):
+                raise Problem(("oauth", key, name), "points to a refresh token or client secret", _STAYS)
     return ("access_token", *extra)
 
 
-def _stays_in_vault(pointer: Any, answer: dict[str, Any]) -> bool:
-    """Whether it leads to a refresh token or client secret, by its usual name or where this answer has it."""
+def _stays_in_vault(pointer: Any, hidden: list[Any]) -> bool:
+    """Whether it leads to a refresh token or client secret, by its usual name or where an answer has it."""
     if not isinstance(pointer, str):
         return False
-    return pointer.rpartition("/")[2] in NEVER_DELIVERED or pointer == answer.get("refresh_token")
+    return pointer.rpartition("/")[2] in NEVER_DELIVERED or pointer in hidden
 
 
 def field_names(value: Any, place: Path) -> tuple[str, ...]:

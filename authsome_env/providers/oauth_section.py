@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from authsome_env.errors import NotAllowed, UsageError
@@ -10,6 +11,7 @@ from .environment import NEVER_DELIVERED, mapping
 from .machine_section import read_assertion, read_exchange
 from .names import check_variable
 from .problem import Problem
+from .reader import is_header_name
 from .schema import AUTH_METHODS, REVOCABLE, REVOCATION_AUTH, Account, Answer, Client, OAuth, Revocation
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ _OURS = {
     ),
 }
 
+# What the wire, the client's proof and the body's form decide.
+_OUR_HEADERS = frozenset(
+    {"accept", "accept-encoding", "authorization", "connection", "content-encoding", "content-length"}
+    | {"content-type", "cookie", "host", "proxy-authorization", "te", "transfer-encoding", "upgrade"}
+)
+
 
 def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
     """The section, and the paths of its unknown keys. Raises Problem."""
@@ -61,7 +69,12 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
     }
     _check_needs(node, flows, issuer, urls)
     separator = node.text("scope_separator")
+    scope_parameter = node.filled("scope_parameter") or "scope"
+    if scope_parameter in _OURS["authorization_params"] - {"scope"}:
+        raise node.problem("scope_parameter", "is set by the flow itself", 'write "scope" or leave it out')
     answer_node = node.object("answer")
+    answer = _answer(answer_node)
+    refresh_answer, odd = _refresh_answer(node, answer)
     exchange, others = read_exchange(node.object("exchange"))
     revocation, unknown = _revocation(node, base_url, urls["revocation_url"], issuer)
     section = OAuth(
@@ -70,8 +83,10 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
         **urls,
         scopes=node.texts("scopes"),
         scope_separator=" " if separator is None else separator,
+        scope_parameter=scope_parameter,
         authorization_params=_params(node, "authorization_params"),
         token_params=_params(node, "token_params"),
+        headers=_headers(node),
         token_request=node.choice("token_request", ("form", "json"), "form"),
         token_endpoint_auth_method=node.choice(
             "token_endpoint_auth_method", AUTH_METHODS, "client_secret_basic"
@@ -80,7 +95,8 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
         redirect_uri=node.url("redirect_uri", loopback_name=True),
         pkce=node.flag("pkce", default=True),
         revocation=revocation,
-        answer=_answer(answer_node),
+        answer=answer,
+        refresh_answer=refresh_answer,
         assertion=assertion if "jwt_bearer" in flows else None,
         exchange=exchange if "token_exchange" in flows else None,
     )
@@ -91,6 +107,12 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
             raise Problem(
                 (*node.path, "scopes", index), "holds the separator", "write each scope as its own text"
             )
+    if scope_parameter in section.authorization_params:
+        raise Problem(
+            (*node.path, "authorization_params", scope_parameter),
+            "is what the scopes are called",
+            "list them in scopes",
+        )
     proves_nothing = section.token_endpoint_auth_method == "none"  # noqa: S105 - a way to authenticate
     if "client_credentials" in flows and proves_nothing:
         raise node.problem(
@@ -98,7 +120,7 @@ def read_oauth(node: Node, flows: tuple[str, ...]) -> tuple[OAuth, list[str]]:
             "is none, but client_credentials needs a client that can prove itself (RFC 6749 section 4.4)",
             "use client_secret_basic, client_secret_post or private_key_jwt",
         )
-    return section, [*node.rest(), *answer_node.rest(), *unknown, *more, *others]
+    return section, [*node.rest(), *answer_node.rest(), *odd, *unknown, *more, *others]
 
 
 def read_client(node: Node) -> Client:
@@ -111,10 +133,10 @@ def read_client(node: Node) -> Client:
     return Client(client_id, _readable(node, "client_id_env"), _readable(node, "client_secret_env"))
 
 
-def read_account(node: Node, base_url: str | None, *, has_token_answer: bool) -> Account:
-    """Raises Problem."""
+def read_account(node: Node, base_url: str | None, answer: Answer | None) -> Account:
+    """`answer`: of OAuth, which may say it itself. Raises Problem."""
     url = node.url("url", base_url)
-    if url is None and not has_token_answer:
+    if url is None and answer is None:
         raise node.problem("url", "is missing", "only OAuth has a token answer that could say whose it is")
     method = node.choice("method", ("GET", "POST"), "GET")
     value = node.take("body")
@@ -123,7 +145,9 @@ def read_account(node: Node, base_url: str | None, *, has_token_answer: bool) ->
         raise node.problem("body", "is for POST only", 'write "method": "POST"')
     pointers = {key: node.pointer(key) for key in ("id", "label")}
     for key, pointer in pointers.items():
-        if pointer is not None and pointer.rpartition("/")[2] in {"access_token", *NEVER_DELIVERED}:
+        tokens = () if url or answer is None else (answer.access_token, answer.refresh_token)
+        secret = pointer is not None and pointer.rpartition("/")[2] in {"access_token", *NEVER_DELIVERED}
+        if secret or pointer in tokens:
             raise node.problem(key, "points to a token", "what it finds is shown to people")
     account_id = pointers["id"] or pointers["label"]
     if account_id is None:
@@ -150,6 +174,17 @@ def _params(node: Node, key: str) -> dict[str, str]:
     return params
 
 
+def _headers(node: Node) -> dict[str, str]:
+    headers = node.map("headers")
+    for name, value in headers.items():
+        path = (*node.path, "headers", name)
+        if not is_header_name(name) or name.lower() in _OUR_HEADERS:
+            raise Problem(path, "is not the name of a header that can be given", "as in Notion-Version")
+        if not value.strip() or not all(" " <= character <= "~" for character in value):
+            raise Problem(path, "is not one line of ASCII", 'write it like "2025-09-03"')
+    return headers
+
+
 def _readable(node: Node, key: str) -> str | None:
     """A variable to read: a definition must not name our own keys, say, for its server to receive."""
     name = node.text(key)
@@ -163,14 +198,37 @@ def _readable(node: Node, key: str) -> str | None:
 
 def _answer(node: Node) -> Answer:
     usual = Answer()
-    names = ("access_token", "refresh_token", "expires_in", "scope", "error", "error_description")
-    pointers = {name: node.pointer(name) or getattr(usual, name) for name in names}
+    shape = replace(usual, **_pointers(node, usual), token_types=_token_types(node))
     fields_node = node.object("fields")
     fields = {name: fields_node.pointer(name) or "" for name in fields_node.left}
     for name, pointer in fields.items():
         if not pointer:
             raise fields_node.problem(name, "is not a JSON pointer", "begin it with /, as in /team/id")
-    return Answer(**pointers, ok=node.pointer("ok"), expires_at=node.pointer("expires_at"), fields=fields)
+    return replace(shape, fields=fields)
+
+
+def _refresh_answer(node: Node, answer: Answer) -> tuple[Answer | None, list[str]]:
+    """None where a refresh is answered as a login is. Both keep the same fields."""
+    value = node.take("refresh_answer")
+    if value is None:
+        return None, []
+    inner = node.inside("refresh_answer", mapping(value, (*node.path, "refresh_answer")))
+    usual = Answer()
+    shape = replace(usual, **_pointers(inner, usual), token_types=_token_types(inner), fields=answer.fields)
+    return shape, inner.rest()
+
+
+def _pointers(node: Node, usual: Answer) -> dict[str, Any]:
+    names = ("access_token", "refresh_token", "expires_in", "scope", "error", "error_description")
+    pointers: dict[str, Any] = {name: node.pointer(name) or getattr(usual, name) for name in names}
+    for name in ("scope", "error", "error_description"):
+        if pointers[name] == pointers["access_token"]:
+            raise node.problem(name, "points to the token", "what it finds is shown to people")
+    return pointers | {name: node.pointer(name) for name in ("ok", "expires_at")}
+
+
+def _token_types(node: Node) -> tuple[str, ...]:
+    return tuple(kind.lower() for kind in node.texts("token_types"))
 
 
 def _revocation(

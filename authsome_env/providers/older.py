@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 REDIRECT_URI = "http://127.0.0.1:7999/callback"
 """What applications registered for the older program have as their redirect URI."""
 
+TOKEN_TYPES = ("bot", "user")
+"""What Slack calls its bearer tokens; definitions of that style have no word for it."""
+
 _SAME = {"api_token": "api_key"}
 
 
@@ -106,6 +109,8 @@ def _upgrade_oauth(new: dict[str, Any], oauth: dict[str, Any]) -> None:
         oauth["issuer"] = "/".join(str(start).split("/")[:3])
     if "export" in new and new.get("flow") == "pkce" and oauth.get("redirect_uri") is None:
         oauth["redirect_uri"] = REDIRECT_URI
+    if "export" in new and oauth.get("answer") is None:
+        oauth["answer"] = {"token_types": list(TOKEN_TYPES)}
 
 
 def _move(source: dict[str, Any], old: str, target: dict[str, Any], key: str) -> None:

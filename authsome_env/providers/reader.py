@@ -134,3 +134,8 @@ class Node:
             check_host(host)
         except ValueError as error:
             raise Problem((*self.path, *path), str(error), "patterns, ports and URLs are not taken") from None
+
+
+def is_header_name(name: str) -> bool:
+    """Whether it can stand in a request (RFC 9110 section 5.1), leaving out what nobody uses."""
+    return bool(name) and all(c.isascii() and (c.isalnum() or c in "-_") for c in name)

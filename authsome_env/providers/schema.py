@@ -18,7 +18,9 @@ base URL alone: with another one it must not be asked, for it would be told a st
               "base_url": …, "authorization_url": …, "token_url": …, "device_authorization_url": …,
               "revocation_url": …, "registration_endpoint": …,
               "scopes": ["repo"], "scope_separator": " ",
+              "scope_parameter": "scope",       what the authorization request calls them
               "authorization_params": {}, "token_params": {},     more parameters of these two requests
+              "headers": {},                    more headers of requests for tokens and of revocations
               "token_request": "form",          how the body of a token request is written, or "json"
               "token_endpoint_auth_method": "client_secret_basic",
               "basic_encoding": "form",         how Basic encodes them (RFC 6749 section 2.3.1), or "raw"
@@ -28,7 +30,7 @@ base URL alone: with another one it must not be asked, for it would be told a st
               "pkce": true,
               "revocation": "rfc7009",          the default, which asks the revocation_url if there is one;
                                                 or "none", or {…} for a way of its own
-              "answer": {…},
+              "answer": {…}, "refresh_answer": null,
               "assertion": {…}, "exchange": {…}}      for the flows jwt_bearer and token_exchange
 
     "oauth.revocation": {"method": "POST", "url": …,          may hold {client_id}; absent: revocation_url
@@ -41,8 +43,11 @@ base URL alone: with another one it must not be asked, for it would be told a st
                     RFC 6749 section 5: {"access_token": "/access_token", "refresh_token": …,
                     "expires_in": …, "scope": …, "error": "/error", "error_description": …},
                 "expires_at": "/expires_at",    a point of time instead: Unix seconds or ISO 8601
+                "token_types": ["bot"],         what token_type, beside the token, may say besides Bearer
                 "ok": "/ok",                    if given, an answer is a failure unless this is true
                 "fields": {"team_id": "/team/id"}}       more texts that are kept and that templates may name
+    "oauth.refresh_answer": the same, but `fields`, for the answer to a refresh, where that has another shape;
+                its defaults are those of `answer`
 
     "oauth.assertion": the flow jwt_bearer (RFC 7523); drawn is the default, which takes the fields from a
                 service account's key file:
@@ -118,6 +123,8 @@ class Answer:
     error_description: str = "/error_description"
     ok: str | None = None
     expires_at: str | None = None
+    token_types: tuple[str, ...] = ()
+    """In lower case; those that stand for a bearer token at this provider."""
     fields: dict[str, str] = field(default_factory=dict)
     """Field of the credential to pointer. What is there must be a text or a number."""
 
@@ -185,8 +192,10 @@ class OAuth:
     registration_endpoint: str | None
     scopes: tuple[str, ...]
     scope_separator: str
+    scope_parameter: str
     authorization_params: dict[str, str]
     token_params: dict[str, str]
+    headers: dict[str, str]
     token_request: str
     token_endpoint_auth_method: str
     basic_encoding: str
@@ -194,6 +203,8 @@ class OAuth:
     pkce: bool
     revocation: Revocation | Literal["rfc7009"] | None
     answer: Answer
+    refresh_answer: Answer | None
+    """None: as `answer`."""
     assertion: Assertion | None
     """For the flow jwt_bearer."""
     exchange: Exchange | None

@@ -105,7 +105,9 @@ def test_oauth_defaults_are_those_of_the_rfcs():
     definition = load(OAUTH)
     oauth = definition.oauth
     assert oauth.token_endpoint_auth_method == "client_secret_basic"
-    assert oauth.scope_separator == " "
+    assert (oauth.scope_separator, oauth.scope_parameter) == (" ", "scope")
+    assert oauth.headers == {}
+    assert oauth.refresh_answer is None
     assert oauth.pkce is True
     assert oauth.redirect_uri is None
     assert oauth.revocation is None
@@ -125,6 +127,8 @@ def test_everything_that_oauth_can_say_is_kept():
             "registration_endpoint": "http://127.0.0.1:81/register",
             "scopes": ["a", "b"],
             "scope_separator": ",",
+            "scope_parameter": "user_scope",
+            "headers": {"Acme-Version": "2"},
             "authorization_params": {"prompt": "consent"},
             "token_params": {"audience": "x"},
             "token_request": "json",
@@ -142,8 +146,10 @@ def test_everything_that_oauth_can_say_is_kept():
             "answer": {
                 "access_token": "/user/access_token",
                 "ok": "/ok",
+                "token_types": ["Bot"],
                 "fields": {"instance": "/instance_url"},
             },
+            "refresh_answer": {"ok": "/fine", "expires_in": "/ttl", "token_types": ["USER"]},
         },
         "client": {"client_id": "id", "client_id_env": "ACME_ID", "client_secret_env": "ACME_SECRET"},
         "env": {"ACME_TOKEN": "{access_token}", "ACME_URL": "{instance}", "ACME_HOST": "{base_url}"},
@@ -171,6 +177,12 @@ def test_everything_that_oauth_can_say_is_kept():
     )
     assert definition.oauth.answer.access_token == "/user/access_token"
     assert definition.oauth.answer.fields == {"instance": "/instance_url"}
+    assert definition.oauth.answer.token_types == ("bot",)
+    assert definition.oauth.refresh_answer == Answer(
+        ok="/fine", expires_in="/ttl", token_types=("user",), fields={"instance": "/instance_url"}
+    )
+    assert definition.oauth.scope_parameter == "user_scope"
+    assert definition.oauth.headers == {"Acme-Version": "2"}
     assert [field.name for field in definition.fields] == ["access_token", "instance"]
     assert definition.client.client_secret_env == "ACME_SECRET"
     assert definition.account.body == {"q": 1}
@@ -348,6 +360,48 @@ MISTAKES = [
     (OAUTH, "oauth.answer.access_token", "/refresh_token", "points to a refresh token"),
     (OAUTH, "oauth.answer.scope", "/more/client_secret", "points to a refresh token"),
     (OAUTH, "account.label", "/access_token", "points to a token"),
+    (
+        changed(OAUTH, "oauth.answer", {"access_token": "/a", "refresh_token": "/rt"}),
+        "account",
+        {"id": "/rt"},
+        "account.id: points to a token",
+    ),
+    (
+        changed(OAUTH, "oauth.answer", {"access_token": "/a", "refresh_token": "/rt"}),
+        "account",
+        {"id": "/id", "label": "/a"},
+        "account.label: points to a token",
+    ),
+    (OAUTH, "oauth.answer", {"access_token": "/a", "error": "/a"}, "oauth.answer.error: points to the token"),
+    (OAUTH, "oauth.answer.scope", "/access_token", "points to the token"),
+    (OAUTH, "oauth.answer.token_types", "bot", "is not a list"),
+    (OAUTH, "oauth.refresh_answer", [], "is not an object"),
+    (OAUTH, "oauth.refresh_answer.access_token", "/refresh_token", "points to a refresh token"),
+    (
+        changed(OAUTH, "oauth.answer.refresh_token", "/rt"),
+        "oauth.refresh_answer",
+        {"access_token": "/rt", "refresh_token": "/other"},
+        "oauth.refresh_answer.access_token: points to a refresh token",
+    ),
+    (
+        changed(OAUTH, "oauth.refresh_answer.refresh_token", "/rt"),
+        "oauth.answer",
+        {"fields": {"x": "/rt"}},
+        "oauth.answer.fields.x: cannot be an extra field",
+    ),
+    (OAUTH, "oauth.scope_parameter", "state", "is set by the flow itself"),
+    (OAUTH, "oauth.scope_parameter", "", "is empty"),
+    (
+        changed(OAUTH, "oauth.scope_parameter", "user_scope"),
+        "oauth.authorization_params.user_scope",
+        "x",
+        "is what the scopes are called",
+    ),
+    (OAUTH, "oauth.headers.Authorization", "x", "is not the name of a header that can be given"),
+    (OAUTH, "oauth.headers.Content-Type", "x", "is not the name of a header that can be given"),
+    (OAUTH, "oauth.headers", {"X Y": "x"}, "oauth.headers.'X Y': is not the name of a header"),
+    (OAUTH, "oauth.headers.X-Version", " ", "is not one line of ASCII"),
+    (OAUTH, "oauth.headers.X-Version", "1\r\nHost: x", "is not one line of ASCII"),
     (OAUTH, "oauth.answer.fields.base_url", "/x", "cannot be the name of a field"),
     (OAUTH, "oauth.answer.fields.Team", "/x", "cannot be the name of a field"),
     (OAUTH, "oauth.answer.fields.team", "", "is not a JSON pointer"),

@@ -152,3 +152,9 @@ def test_a_mistake_in_export_is_told(export, what):
     with pytest.raises(InvalidDefinition) as caught:
         load({**FLAT, "export": export})
     assert what in caught.value.message
+
+
+def test_slacks_words_for_a_bearer_token_are_known_to_the_older_style():
+    assert load(NESTED).oauth.answer.token_types == ("bot", "user")
+    told = {**NESTED, "oauth": {**NESTED["oauth"], "answer": {"token_types": ["x"]}}}
+    assert load(told).oauth.answer.token_types == ("x",)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authsome_env.errors import InvalidDefinition, ProviderNotFound, UsageError
@@ -83,6 +83,7 @@ def message(error):
     return error.message.removeprefix("x").partition(": ")[2]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(documents, st.booleans())
 def test_generated_definitions_are_read_alike(document, bundled):
     fast, full = both(json.dumps(document).encode(), bundled=bundled)
