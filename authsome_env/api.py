@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from .clock import Clock
 
+REFUSED_ANEW_S = 30.0
+"""A token that is younger and refused all the same is not refused for its age; a new one fares no better."""
+
 
 def open_vault(
     name: str | None = None, *, environ: Mapping[str, str] | None = None, now: Clock = time.time
@@ -47,7 +50,8 @@ def httpx_auth(provider: str, *, connection: str | None = None, vault: str | Non
     """Authentication for httpx2: `httpx2.Client(auth=httpx_auth("github", connection="work"))`.
 
     Every request gets the token of that moment, refreshed if it is due; after a 401, one more try with a new
-    one. Requests raise as `Vault.get_access_token`.
+    one. Without `connection` it is the default of the first request, also later. Requests raise as
+    `Vault.get_access_token`.
     """
     opened = Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True))
     return opened.httpx_auth(provider, connection=connection)
@@ -79,13 +83,7 @@ class Vault:
         Bytes that are not UTF-8 are surrogate escapes. Raises ProviderNotFound, ConnectionNotFound,
         NoDefault, CredentialUnusable, UsageError, and whatever keeps the vault from opening.
         """
-        with self._workspace.open() as vault:
-            found = find_connection(self._workspace, vault, provider, connection)
-            credential, warned = use_fresh(self._workspace, vault, found)
-            known, _ = known_fields(self._workspace, vault, provider)
-            token = pick_field(credential, field, known).reveal()
-        for warning in warned:
-            warnings.warn(warning, stacklevel=2)
+        _, token = self._fresh(provider, connection, field)
         return token
 
     def httpx_auth(self, provider: str, *, connection: str | None = None) -> httpx2.Auth:
@@ -94,23 +92,43 @@ class Vault:
 
         how = self._workspace.registry().load(provider).api_key
         name, prefix = (how.header_name, how.header_prefix) if how else ("Authorization", "Bearer")
+        bound = connection
+
+        def written(token: str) -> str:
+            return f"{prefix} {token}" if prefix else token
 
         def header() -> tuple[str, str]:
-            token = self.get_access_token(provider, connection=connection)
-            return name, f"{prefix} {token}" if prefix else token
+            nonlocal bound  # another default later on must not make this client another account's
+            bound, token = self._fresh(provider, bound, None)
+            return name, written(token)
 
         def replace(refused: str) -> bool:
-            if header()[1] != refused:
-                return True
             with self._workspace.open() as vault:
-                credential = find_connection(self._workspace, vault, provider, connection)
-                if not credential.connection.renewable:
+                # The very credential that is compared is renewed, and nobody renews one that changed since.
+                credential = find_connection(self._workspace, vault, provider, bound)
+                known, _ = known_fields(self._workspace, vault, provider)
+                if written(pick_field(credential, None, known).reveal()) != refused:
+                    return True
+                found = credential.connection
+                age = self._workspace.now() - (found.refreshed_at or 0.0)
+                if not found.renewable or found.refused or 0 <= age < REFUSED_ANEW_S:
                     return False
                 from .app.renew import renew
 
                 return not renew(self._workspace, vault, [credential])
 
         return VaultAuth(header, replace)
+
+    def _fresh(self, provider: str, connection: str | None, field: str | None) -> tuple[str, str]:
+        """The connection's name, and the value. Raises as `get_access_token`."""
+        with self._workspace.open() as vault:
+            found = find_connection(self._workspace, vault, provider, connection)
+            credential, warned = use_fresh(self._workspace, vault, found)
+            known, _ = known_fields(self._workspace, vault, provider)
+            value = pick_field(credential, field, known).reveal()
+        for warning in warned:
+            warnings.warn(warning, stacklevel=3)
+        return credential.connection.name, value
 
     def environment(
         self,

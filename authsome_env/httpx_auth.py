@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class VaultAuth(httpx2.Auth):
     """Asks the vault at every request, so that a long-lived client outlives its tokens.
 
-    A 401 causes one refresh and one more try, unless the token was replaced meanwhile (RFC 6750 section 3.1).
+    A 401 causes one refresh, unless the token was replaced meanwhile, and one more try (RFC 6750 section
+    3.1). A body that can be read only once is not sent again: the 401 is the answer then, and the next
+    request has the new token.
     """
 
     def __init__(self, header: Header, replace: Callable[[str], bool]) -> None:
@@ -28,7 +30,7 @@ class VaultAuth(httpx2.Auth):
         name, value = self._header()
         request.headers[name] = value
         response = yield request
-        if response.status_code == 401 and self._replace(value):
+        if _is_refusal(response, name, value) and self._replace(value) and _can_repeat(request):
             name, value = self._header()
             request.headers[name] = value
             yield request
@@ -40,7 +42,18 @@ class VaultAuth(httpx2.Auth):
         name, value = await anyio.to_thread.run_sync(self._header)
         request.headers[name] = value
         response = yield request
-        if response.status_code == 401 and await anyio.to_thread.run_sync(self._replace, value):
+        if not _is_refusal(response, name, value):
+            return
+        if await anyio.to_thread.run_sync(self._replace, value) and _can_repeat(request):
             name, value = await anyio.to_thread.run_sync(self._header)
             request.headers[name] = value
             yield request
+
+
+def _is_refusal(response: httpx2.Response, name: str, value: str) -> bool:
+    """Of our token: where a redirect has led to, another host may refuse a request that carries none."""
+    return response.status_code == 401 and response.request.headers.get(name) == value
+
+
+def _can_repeat(request: httpx2.Request) -> bool:
+    return isinstance(request.stream, httpx2.ByteStream)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.errors import CredentialUnusable, InvalidDefinition, NotAllowed, VaultNotFound
+from authsome_env.errors import (
+    CredentialUnusable,
+    InvalidDefinition,
+    NotAllowed,
+    VaultDamaged,
+    VaultNotFound,
+)
 from authsome_env.model import Secret
 from authsome_env.oauth.messages import OAuthClient
 from authsome_env.vault.clients import REGISTERED, StoredClient
@@ -18,11 +24,15 @@ if TYPE_CHECKING:
     from authsome_env.providers.registry import Registry
     from authsome_env.providers.schema import Definition, Field
     from authsome_env.vault.clients import Clients
+    from authsome_env.vault.store import Vault
 
     from .workspace import Workspace
 
 PUBLIC = "none"
 """The authentication method of a client that has no secret."""
+
+_VISIBLE = r"^[ -~]+$"
+"""RFC 6749 appendix A.1 and A.2."""
 
 
 def client_of_grant(clients: Clients, grant: Grant, *, provider: str) -> OAuthClient | None:
@@ -66,10 +76,10 @@ def client_fields(definition: Definition) -> tuple[Field, ...]:
 
     method = definition.oauth.token_endpoint_auth_method if definition.oauth else PUBLIC
     name = definition.display_name
-    fields = (Field("client_id", f"{name} client id", secret=False, optional=False),)
+    fields = (Field("client_id", f"{name} client id", secret=False, pattern=_VISIBLE, optional=False),)
     if method == "private_key_jwt":
         return (*fields, Field("private_key", f"{name} private key (PEM or JWK)", optional=False))
-    return (*fields, Field("client_secret", f"{name} client secret", optional=True))
+    return (*fields, Field("client_secret", f"{name} client secret", pattern=_VISIBLE, optional=True))
 
 
 def made_client(provider: str, fields: Mapping[str, Secret]) -> StoredClient:
@@ -142,12 +152,33 @@ def save_client(workspace: Workspace, client: StoredClient) -> tuple[list[str], 
     """
     vault, key_source = workspace.open_or_create()
     with vault, vault.transaction():
-        former = vault.clients.find(client.provider)
-        vault.clients.put(client)
-        replaced = []
-        if former is not None and former.id != client.id:
-            replaced = [f"{client.provider}:{name}" for name in vault.names(client.provider)]
+        replaced = put_client(vault, client)
     return replaced, key_source
+
+
+def put_client(vault: Vault, client: StoredClient) -> list[str]:
+    """Inside a transaction. Returns the references of connections that the former client logged in, and that
+    cannot be refreshed without it.
+    """
+    former = vault.clients.find(client.provider)
+    vault.clients.put(client)
+    if former is None or former.id == client.id:
+        return []
+    provider = client.provider.removesuffix(REGISTERED)
+    return [f"{provider}:{name}" for name in vault.names(provider) if _needs(vault, provider, name, former)]
+
+
+def _needs(vault: Vault, provider: str, name: str, client: StoredClient) -> bool:
+    """Not if that one proves nothing at the server, for then its id alone, which is kept, is enough."""
+    from authsome_env.oauth.grant import Grant
+
+    try:
+        credential = vault.find(provider, name)
+        packed = vault.renew_part(credential) if credential is not None else None
+    except VaultDamaged:
+        return False  # that connection is of no use either way
+    grant = Grant.unpack(packed) if packed else None
+    return grant is not None and grant.client_id == client.id and grant.auth_method != PUBLIC
 
 
 def describe_client(workspace: Workspace, definition: Definition) -> dict[str, Any]:

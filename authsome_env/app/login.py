@@ -9,6 +9,7 @@ from authsome_env.errors import ConnectionExists, VaultNotFound
 from authsome_env.model import Connection, check_connection_name
 from authsome_env.vault.store import new_id
 
+from .clients import put_client
 from .connections import make_default
 
 if TYPE_CHECKING:
@@ -103,9 +104,13 @@ def save_login(
             vault.delete(provider, name)
             former = make_default(vault, provider, connection.id)
         vault.put(connection, fields, renew=renew, keep_keys_of=old)
-        if client is not None:
-            vault.clients.put(client)
+        orphans = put_client(vault, client) if client is not None else []
         result = Login(connection, former_default=former, repaired=old is not None)
+        if orphans:
+            which = ", ".join(orphans)
+            result.warnings.append(
+                f"the former client logged in {which}: no refresh any more, so log in again"
+            )
         if connection.account_id is not None:
             result.same_account = vault.names_of_account(connection)
         if old is not None and old.connection.account_id not in (None, connection.account_id):

@@ -71,6 +71,7 @@ def _revoke_one(workspace: Workspace, vault: Vault, provider: str, name: str, se
         credential = vault.find(provider, name)
     except VaultDamaged as error:
         result.problems.append(f"{error.message}, so nothing could be revoked")
+        result.refused = True
         return result
     if credential is None:
         return result
@@ -120,7 +121,7 @@ def _ask_provider(
     endpoint = TokenEndpoint(
         grant.token_url, definition.oauth, client, send=send, now=workspace.now, random=os.urandom
     )
-    answers = ask(endpoint, grant.revocation_url or None, tokens)
+    answers = ask(endpoint, grant.revocation_url or None, tokens, sleep=time.sleep)
     for answer in answers:
         if answer.ok:
             result.revoked.append(answer.kind)

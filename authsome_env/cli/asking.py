@@ -65,7 +65,8 @@ class Asking:
 
     def _at_terminal(self, wanted: Sequence[Field], *, single: bool) -> dict[str, bytes]:
         """Ask again after a slip, as often as a person makes one."""
-        self._check_terminal([field.name for field in wanted if not field.optional], single=single)
+        needed = [field.name for field in wanted if not field.optional]
+        self._check_terminal(needed or [field.name for field in wanted], single=single)
         answers = {}
         if self.documentation:
             self.invocation.say(self.documentation)
@@ -87,9 +88,17 @@ class Asking:
                     break
         return answers
 
+    def can_ask(self) -> bool:
+        """Whether there is anybody to ask, or anything that answers in their place."""
+        given = self.stdin or bool(self.from_env)
+        return given or self.by_form is not None or self._is_at_terminal()
+
+    def _is_at_terminal(self) -> bool:
+        stdin = self.invocation.stdin
+        return has_terminal(self.invocation) and stdin is not None and os.isatty(stdin)
+
     def _check_terminal(self, missing: Sequence[str], *, single: bool) -> None:
-        invocation = self.invocation
-        if has_terminal(invocation) and invocation.stdin is not None and os.isatty(invocation.stdin):
+        if self._is_at_terminal():
             return
         raise LoginFailed(
             f"there is no terminal to ask for {' and '.join(missing)}",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated
 
 import typer
 
 from authsome_env.app import clients
+from authsome_env.app.fields import check_field
 from authsome_env.errors import ConnectionNotFound, LoginCancelled, NotAllowed
-from authsome_env.model import Secret, check_provider_name
+from authsome_env.model import check_provider_name
 from authsome_env.oauth.redirect import to_register
 from authsome_env.vault.clients import REGISTERED
 
@@ -59,9 +61,15 @@ def set_client(
             redirect_uri=to_register(definition.oauth.redirect_uri),
         ),
     )
-    given = {"client_id": Secret(client_id)} if client_id is not None else {}
-    fields = asking.fields([field for field in wanted if field.name not in given])
-    replaced, key_source = clients.save_client(workspace, clients.made_client(provider, {**given, **fields}))
+    given = {}
+    if client_id is not None:
+        given["client_id"] = check_field(wanted[0], os.fsencode(client_id), provider=provider)
+    missing = [field for field in wanted if field.name not in given]
+    # A client may have no secret; who could give one is asked for it all the same.
+    silent = all(field.optional for field in missing) and not asking.can_ask()
+    fields = {} if silent else asking.fields(missing)
+    made = clients.made_client(provider, {**given, **fields})
+    replaced, key_source = clients.save_client(workspace, made)
     if key_source:
         invocation.say(f"made the vault; its master key: {key_source}")
         warn_of_key_file(key_source, invocation)
@@ -72,7 +80,8 @@ def set_client(
         )
     if invocation.json:
         invocation.data(json.dumps({"provider": provider, "replaced": replaced}) + "\n")
-    invocation.say(f"saved the client of {provider}")
+    bare = "" if made.fields else ", which has no secret"
+    invocation.say(f"saved the client of {provider}{bare}")
 
 
 def show(invocation: Invocation, provider: arguments.Provider) -> None:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from authsome_env.errors import AuthsomeError, Unreachable
+from authsome_env.errors import AuthsomeError, CredentialUnusable, Unreachable
 from authsome_env.providers.schema import REVOCABLE, Revocation
 from authsome_env.providers.urls import BASE_URL, fill_base_url
 
-from .answer import read_error
+from .answer import NOT_BEGUN, read_error, retry_after
 from .client_auth import basic
 from .echo import secrets_in
-from .messages import Request
+from .messages import NotSent, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from authsome_env.model import Secret
     from authsome_env.providers.schema import OAuth
 
-    from .messages import Endpoints, Refused
+    from .messages import Endpoints, Response
     from .token_request import TokenEndpoint
+
+
+_GONE = frozenset(("invalid_token", "token_revoked", "token_expired", "account_inactive"))
+"""What Google and Slack say of a token that is dead already, which is all that was asked for."""
+
+_MARK = re.compile(r"\{(?:token|client_id)\}")
+_TRIES = 2
+_LONGEST_PAUSE_S = 5.0
 
 
 class Revoked:
@@ -52,7 +61,13 @@ def revocation_url(oauth: OAuth, endpoints: Endpoints, base_url: str | None) -> 
     return fill_base_url(way.url, base_url or oauth.base_url)
 
 
-def revoke(endpoint: TokenEndpoint, url: str | None, tokens: Mapping[str, Secret | None]) -> list[Revoked]:
+def revoke(
+    endpoint: TokenEndpoint,
+    url: str | None,
+    tokens: Mapping[str, Secret | None],
+    *,
+    sleep: Callable[[float], None],
+) -> list[Revoked]:
     """The refresh token first: most servers end all that came from it. Nothing is raised.
 
     `url`: the login's `revocation_url`. An empty list: there is no way to revoke from here.
@@ -71,12 +86,29 @@ def revoke(endpoint: TokenEndpoint, url: str | None, tokens: Mapping[str, Secret
                 request = _own_way(way, url, endpoint, token)
             else:
                 request = _rfc7009(url, endpoint, kind, token)
-            answer = endpoint.send(request)
-            refused = read_error(answer, oauth.answer, secrets=secrets_in(request, endpoint.client, token))
-            done.append(_done(kind, answer.status, refused))
+            answer = _sent(request, endpoint, sleep)
+            secrets = secrets_in(request, endpoint.client, token)
+            done.append(_outcome(kind, answer, oauth, secrets))
         except AuthsomeError as error:
             done.append(Revoked(kind, error.message, unreachable=isinstance(error, Unreachable)))
     return done
+
+
+def _sent(request: Request, endpoint: TokenEndpoint, sleep: Callable[[float], None]) -> Response:
+    """Once more where that may help (RFC 7009 section 2.2.1): our copy goes, and the token would live on."""
+    for left in reversed(range(_TRIES)):
+        pause = 1.0
+        try:
+            response = endpoint.send(request)
+        except NotSent:
+            if not left:
+                raise
+        else:
+            if response.status not in NOT_BEGUN or not left:
+                return response
+            pause = retry_after(response.headers.get("retry-after"), endpoint.now()) or pause
+        sleep(min(pause, _LONGEST_PAUSE_S))
+    raise AssertionError
 
 
 def _rfc7009(url: str, endpoint: TokenEndpoint, kind: str, token: Secret) -> Request:
@@ -92,11 +124,11 @@ def _own_way(way: Revocation, url: str, endpoint: TokenEndpoint, token: Secret) 
     client_id = client.id if client else ""
     url = url.replace("{client_id}", quote(client_id, safe=""))
     values = {"{token}": token.reveal(), "{client_id}": client_id}
-    body = dict(way.body)
-    for mark, value in values.items():
-        body = {name: text.replace(mark, value) for name, text in body.items()}
-    headers = {}
+    body = {name: _MARK.sub(lambda found: values[found[0]], text) for name, text in way.body.items()}
+    headers = dict(endpoint.oauth.headers)
     secret = client.secret.reveal() if client and client.secret else ""
+    if way.auth in ("client_basic", "client_post") and not secret:
+        raise CredentialUnusable("the provider takes it from a client with a secret alone, and ours has none")
     if way.auth == "bearer":
         headers["Authorization"] = f"Bearer {token.reveal()}"
     elif way.auth == "client_basic":
@@ -105,14 +137,19 @@ def _own_way(way: Revocation, url: str, endpoint: TokenEndpoint, token: Secret) 
         body |= {"client_id": client_id, "client_secret": secret}
     kind = "application/json" if way.body_format == "json" else "application/x-www-form-urlencoded"
     raw = (json.dumps(body) if way.body_format == "json" else urlencode(body)).encode() if body else b""
-    return Request(way.method, url, {"Content-Type": kind, **headers}, raw)
+    return Request(way.method, url, {**({"Content-Type": kind} if raw else {}), **headers}, raw)
 
 
-def _done(kind: str, status: int, refused: Refused | None) -> Revoked:
+def _outcome(kind: str, response: Response, oauth: OAuth, secrets: Sequence[str]) -> Revoked:
     """Section 2.2: 200 also for a token that the server does not know; 2.2.1: 503 is no decision."""
+    way = oauth.revocation
+    status = response.status
+    if isinstance(way, Revocation) and way.auth == "bearer" and status == 401:
+        return Revoked(kind)  # the token opens no door any more, this one included
+    undecided = 300 <= status < 400 or status == 408 or status in NOT_BEGUN or status >= 500
+    refused = None if undecided else read_error(response, oauth.answer, secrets=secrets)
     if refused is not None:
-        return Revoked(kind, f"the provider refused: {refused}")
+        return Revoked(kind, "" if refused.code in _GONE else f"the provider refused: {refused}")
     if status < 300:
         return Revoked(kind)
-    undecided = status < 400 or status in (408, 429) or status >= 500
     return Revoked(kind, f"the provider answered HTTP {status}", unreachable=undecided)
