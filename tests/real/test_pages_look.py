@@ -114,11 +114,15 @@ def served():
 def look(browser, served):
     """`look(name)`: that page, in which nothing goes wrong and which asks nobody for anything."""
     complaints, requests = [], []
-    browser.context.on("console", complaints_of := lambda message: complaints.append(message.text))
-    browser.context.on("request", requests_of := lambda request: requests.append(request.url))
+    listeners = {
+        "console": lambda message: complaints.append(message.text),
+        "request": lambda request: requests.append(request.url),
+    }
+    for event, listener in listeners.items():
+        browser.context.on(event, listener)
     yield lambda name: browser.open(served(name))
-    browser.context.remove_listener("console", complaints_of)
-    browser.context.remove_listener("request", requests_of)
+    for event, listener in listeners.items():
+        browser.context.remove_listener(event, listener)
     origin = served("")
     assert [url for url in requests if not url.startswith(origin)] == []
     # Chromium itself notes an error status of what it was sent to.
