@@ -99,7 +99,14 @@ def _begin(
     except (ValueError, RecursionError):
         document = None
     wanted = document if isinstance(document, dict) else {}
-    if response.status < 400 and isinstance(wanted.get("device_code"), str) and wanted.get("user_code"):
+    code = wanted.get("device_code")
+    if (
+        response.status < 400
+        and isinstance(code, str)
+        and code.isascii()
+        and code
+        and wanted.get("user_code")
+    ):
         return wanted
     outcome = endpoint.read(request, response, now=endpoint.now())
     if isinstance(outcome, Refused):

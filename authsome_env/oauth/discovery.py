@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from authsome_env.errors import LoginFailed, Unreachable
-from authsome_env.providers.urls import check_url, fill_base_url, origin
+from authsome_env.providers.urls import BASE_URL, check_url, fill_base_url, origin
 
 from .messages import Endpoints, Request
 
@@ -46,6 +46,9 @@ def find_endpoints(definition: Definition, base_url: str | None, flow: str, send
     urls = {
         name: fill_base_url(url, base) if (url := getattr(oauth, name, None)) else None for name in _NAMES
     }
+    elsewhere = base_url is not None and oauth.base_url is not None
+    if elsewhere and not (oauth.revocation_url or "").startswith(BASE_URL):
+        urls["revocation_url"] = None  # it would be told a token of another place
     required = _NEEDS.get(flow, ("token_url",))
     metadata: dict[str, Any] = {}
     if issuer is not None:

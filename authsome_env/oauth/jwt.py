@@ -24,7 +24,7 @@ def signed_jwt(
     from joserfc import jwk, jwt
     from joserfc.errors import JoseError
 
-    text = _folded(key.reveal().strip().replace("\\n", "\n"))  # out of a variable or a JSON file, by hand
+    text = key.reveal().strip()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is weak about the key is between owner and provider
@@ -34,13 +34,14 @@ def signed_jwt(
                 kid = kid or data.get("kid")
                 alg = alg or data.get("alg")
             else:
+                text = _folded(text.replace("\\n", "\n"))  # out of a variable or a JSON file, by hand
                 loaded = jwk.import_key(text, _kind_of_pem(text))
             chosen = alg or _algorithm(loaded)
             if chosen == "none":
                 raise ValueError("an assertion without a signature proves nothing")
             header = {"alg": chosen, "typ": "JWT", **({"kid": kid} if kid else {})}
             return jwt.encode(header, dict(claims), loaded, algorithms=[chosen])
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         raise LoginFailed(
             "the private key cannot be used", "give it as PEM (-----BEGIN PRIVATE KEY-----) or as a JWK"
         ) from None

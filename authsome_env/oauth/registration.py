@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 NAME = "authsome"
 
+_NEVER = 1e11
+"""Unix seconds in the year 5138."""
+
 
 class Registered:
     """What came of it. `expires_at`: Unix seconds until when the secret is good; None: for ever."""
@@ -98,30 +101,36 @@ def _by_hand(provider: str) -> str:
 
 def _registered(document: Mapping[str, Any], redirect_uri: str, provider: str) -> Registered:
     """RFC 7591 section 3.2.1: the server may have changed what we asked for."""
-    client_id = document.get("client_id")
-    secret = document.get("client_secret")
-    has_secret = isinstance(secret, str) and bool(secret)
-    method = document.get("token_endpoint_auth_method") or ("client_secret_basic" if has_secret else "none")
+    client_id, secret = _word(document.get("client_id")), _word(document.get("client_secret"))
+    method = document.get("token_endpoint_auth_method") or ("client_secret_basic" if secret else "none")
     uris = document.get("redirect_uris")
     wrong = None
-    if not isinstance(client_id, str) or not client_id:
+    if client_id is None:
         wrong = "it gave no client id"
-    elif method not in AUTH_METHODS or method == "private_key_jwt" or (method != "none" and not has_secret):
+    elif method not in AUTH_METHODS or method == "private_key_jwt" or (method != "none" and not secret):
         wrong = "it wants the client to prove itself in a way that it gave no means for"
     elif isinstance(uris, list) and redirect_uri not in uris:
         wrong = "it registered another redirect URI"
     if wrong is not None:
         raise LoginFailed(f"{provider} registered a client of no use: {wrong}", _by_hand(provider))
-    token, uri = document.get("registration_access_token"), document.get("registration_client_uri")
+    token, uri = _word(document.get("registration_access_token")), document.get("registration_client_uri")
     expires_at = document.get("client_secret_expires_at")
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or not 0 < expires_at < _NEVER:
+        expires_at = None
     return Registered(
         str(client_id),
         str(method),
-        secret=Secret(str(secret)) if has_secret else None,
-        registration_token=Secret(token) if isinstance(token, str) and token else None,
+        secret=Secret(secret) if secret else None,
+        registration_token=Secret(token) if token else None,
         registration_uri=uri if isinstance(uri, str) and _is_good(uri) else None,
-        expires_at=float(expires_at) if isinstance(expires_at, int | float) and expires_at > 0 else None,
+        expires_at=None if expires_at is None else float(expires_at),
     )
+
+
+def _word(value: object) -> str | None:
+    """RFC 6749 appendix A.1 and A.2: visible ASCII and blanks. Anything else could not be sent back."""
+    fit = isinstance(value, str) and all(" " <= character <= "~" for character in value)
+    return str(value) if fit and value else None
 
 
 def _is_good(uri: str) -> bool:
