@@ -10,12 +10,15 @@ import threading
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from authsome_env.app.clients import client_fields
 from authsome_env.oauth import form_page, pages
 from authsome_env.oauth.loopback import Loopback
 from authsome_env.oauth.page import nothing_here
 from authsome_env.providers.registry import Registry
+
+expect.set_options(timeout=60_000)
 
 # Every text against the colour behind it, as WCAG 2.2 computes contrast (1.4.3, and 1.4.11 for borders).
 CONTRAST = """() => {
@@ -221,14 +224,10 @@ TREES = {
 
 @pytest.mark.parametrize("name", TREES)
 def test_a_screen_reader_meets_it_like_this(look, name):
-    from playwright.sync_api import expect
-
     expect(look(name).locator("body")).to_match_aria_snapshot(TREES[name].strip("\n"))
 
 
 def test_what_is_wrong_with_a_field_is_said_with_it(look):
-    from playwright.sync_api import expect
-
     page = look("form-aws-problems")
     wrong = page.get_by_label("Access key ID")
     expect(wrong).to_have_accessible_description(
