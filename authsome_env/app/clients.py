@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.errors import (
-    CredentialUnusable,
-    InvalidDefinition,
-    NotAllowed,
-    VaultDamaged,
-    VaultNotFound,
-)
+from authsome_env.errors import CredentialUnusable, InvalidDefinition, NotAllowed, VaultDamaged
 from authsome_env.model import Secret
 from authsome_env.oauth.messages import OAuthClient
 from authsome_env.vault.clients import REGISTERED, StoredClient
@@ -61,13 +55,11 @@ def oauth_client(stored: StoredClient, method: str) -> OAuthClient:
 
 def stored_client(workspace: Workspace, provider: str) -> StoredClient | None:
     """The vault's client (`provider` may end in REGISTERED); None if there is none, or no vault yet."""
-    try:
-        with workspace.open() as vault:
-            return vault.clients.find(provider)
-    except VaultNotFound:
-        if not workspace.home.is_fresh(workspace.vault_name):
-            raise
+    vault = workspace.open_if_any()
+    if vault is None:
         return None
+    with vault:
+        return vault.clients.find(provider)
 
 
 def client_fields(definition: Definition) -> tuple[Field, ...]:
@@ -208,8 +200,8 @@ def describe_client(workspace: Workspace, definition: Definition) -> dict[str, A
 
 
 def _names(workspace: Workspace, provider: str) -> list[str]:
-    try:
-        with workspace.open() as vault:
-            return vault.names(provider)
-    except VaultNotFound:
+    vault = workspace.open_if_any()
+    if vault is None:
         return []
+    with vault:
+        return vault.names(provider)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authsome_env.clock import describe_duration
-from authsome_env.errors import ConnectionExists, VaultNotFound
+from authsome_env.errors import ConnectionExists
 from authsome_env.model import Connection, check_connection_name
 from authsome_env.vault.store import new_id
 
@@ -58,12 +58,10 @@ def login_api_key(
 def check_login(workspace: Workspace, provider: str, name: str, *, force: bool) -> None:
     """Before anything is asked for. Raises UsageError, ConnectionExists, and what keeps a vault shut."""
     check_connection_name(name)
-    try:
-        with workspace.open() as vault:
+    vault = workspace.open_if_any()
+    if vault is not None:
+        with vault:
             _check_free(vault, provider, name, workspace.now(), force=force)
-    except VaultNotFound:
-        if not workspace.home.is_fresh(workspace.vault_name):
-            raise
 
 
 def save_login(

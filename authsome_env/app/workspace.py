@@ -45,16 +45,23 @@ class Workspace:
         """The vault that is meant. Raises VaultNotFound and whatever keeps a vault from opening."""
         return open_vault(self.vault_name, self.access)
 
+    def open_if_any(self) -> Vault | None:
+        """As `open`; None where the first login is going to make it."""
+        try:
+            return self.open()
+        except VaultNotFound:
+            if not self.home.is_fresh(self.vault_name):
+                raise
+            return None
+
     def open_or_create(self) -> tuple[Vault, str | None]:
         """The vault, made now if there is none; then also the key source that was chosen.
 
         Only the vault named `default` is made by the way; another name may be a slip of the pen.
         """
-        try:
-            return self.open(), None
-        except VaultNotFound:
-            if not self.home.is_fresh(self.vault_name):
-                raise
+        vault = self.open_if_any()
+        if vault is not None:
+            return vault, None
         source = self.create(self.vault_name, self.config.key)
         return self.open(), source
 

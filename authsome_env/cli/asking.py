@@ -59,6 +59,8 @@ class Asking:
         if given and all(field.optional for field in missing):
             return checked_fields(self.provider, wanted, given)
         answers = self.by_form(missing) if self.by_form is not None else None
+        if answers is None and not self._is_at_terminal() and all(field.optional for field in missing):
+            answers = {}
         if answers is None:
             answers = self._at_terminal(missing, single=len(wanted) == 1)
         return checked_fields(self.provider, wanted, {**given, **answers})
@@ -87,11 +89,6 @@ class Asking:
                     answers[field.name] = typed
                     break
         return answers
-
-    def can_ask(self) -> bool:
-        """Whether there is anybody to ask, or anything that answers in their place."""
-        given = self.stdin or bool(self.from_env)
-        return given or self.by_form is not None or self._is_at_terminal()
 
     def _is_at_terminal(self) -> bool:
         stdin = self.invocation.stdin

@@ -45,6 +45,8 @@ def set_client(
         raise NotAllowed(
             f"{provider} logs in with an API key and has no client", f"authsome login {provider}"
         )
+    if vault := workspace.open_if_any():  # what keeps it shut is said before anything is asked for
+        vault.close()
     wanted = clients.client_fields(definition)
     asking = Asking(
         invocation,
@@ -64,10 +66,7 @@ def set_client(
     given = {}
     if client_id is not None:
         given["client_id"] = check_field(wanted[0], os.fsencode(client_id), provider=provider)
-    missing = [field for field in wanted if field.name not in given]
-    # A client may have no secret; who could give one is asked for it all the same.
-    silent = all(field.optional for field in missing) and not asking.can_ask()
-    fields = {} if silent else asking.fields(missing)
+    fields = asking.fields([field for field in wanted if field.name not in given])
     made = clients.made_client(provider, {**given, **fields})
     replaced, key_source = clients.save_client(workspace, made)
     if key_source:

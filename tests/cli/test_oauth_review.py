@@ -208,3 +208,22 @@ def test_who_does_not_know_the_state_sees_no_page_of_the_login(authsome, serve, 
             break
         time.sleep(0.1)
     assert seen.read_text() == "400"
+
+
+def test_a_client_without_a_secret_is_set_where_nobody_can_be_asked(authsome, serve, define):
+    define(serve())
+    done = authsome("client", "set", "acme", "--client-id", "public", check=True)
+    assert b"saved the client of acme, which has no secret" in done.stderr
+    shown = json.loads(authsome("client", "show", "acme", "--json", check=True).stdout)
+    assert (shown["client_id"], shown["secret"], shown["auth_method"]) == ("public", False, "none")
+    assert authsome("client", "set", "acme").returncode == 9
+
+
+def test_a_locked_vault_is_told_before_a_secret_is_asked_for(authsome, serve, define, tmp_path):
+    define(serve())
+    authsome("init", "--key", "passphrase", env={"AUTHSOME_PASSPHRASE": secrets.token_hex(8)}, check=True)
+    authsome("vault", "lock", check=True)
+    opened = tmp_path / "opened"
+    failed = authsome("client", "set", "acme", env={"BROWSER": f"touch {opened} %s"})
+    assert failed.returncode == 10
+    assert not opened.exists()
