@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from authsome_env.errors import LoginFailed, NotAllowed
 from authsome_env.model import Secret
 from authsome_env.oauth import registration
+from authsome_env.oauth.redirect import to_register
 from authsome_env.vault.clients import REGISTERED, StoredClient
 
 from .clients import stored_client
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from authsome_env.oauth.messages import Endpoints, Send
 
     from .oauth_login import OAuthLogin
@@ -31,7 +34,10 @@ def registered_client(
             f"register one by hand, then authsome client set {provider}, and log in with --flow pkce",
         )
     stored = stored_client(login.workspace, provider + REGISTERED)
-    if stored is not None and _fits(stored, endpoints.registration, redirect_uri, login.workspace.now()):
+    # One that has logged in from any port (RFC 8252 section 7.3) can do so from a chosen one, too. A second
+    # registration would take the client away from the connections of the first.
+    fitting = {redirect_uri, to_register(login.oauth.redirect_uri)}
+    if stored is not None and _fits(stored, endpoints.registration, fitting, login.workspace.now()):
         return stored
     if stored is not None and stored.text("registered_at") != endpoints.registration:
         raise NotAllowed(
@@ -62,10 +68,10 @@ def registered_client(
     return StoredClient(provider + REGISTERED, done.client_id, fields)
 
 
-def _fits(stored: StoredClient, endpoint: str, redirect_uri: str | None, now: float) -> bool:
+def _fits(stored: StoredClient, endpoint: str, uris: Collection[str | None], now: float) -> bool:
     expires_at = stored.text("expires_at")
     return (
         stored.text("registered_at") == endpoint
-        and stored.text("redirect_uri") == redirect_uri
+        and stored.text("redirect_uri") in uris
         and (expires_at is None or float(expires_at) > now)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -44,12 +45,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        fields = dict(urllib.parse.parse_qsl(body))
+        fields = json.loads(body) if body.startswith("{") else dict(urllib.parse.parse_qsl(body))
         self.server.asked.append((self.path, fields))
         if fields.get("grant_type") == "refresh_token":
             self.server.reached.set()
             self.server.go_on.wait(60)
-        raw = json.dumps(self.server.tokens if self.path == "/token" else {}).encode()
+        answers = {"/token": self.server.tokens, "/register": {"client_id": f"c{len(self.server.asked)}"}}
+        raw = json.dumps(answers.get(self.path, {})).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
@@ -79,12 +81,12 @@ def serve():
 def define(authsome, tmp_path):
     """`define(server, **oauth)`: the provider acme is there, from now on."""
 
-    def add(server, **oauth):
+    def add(server, *, flow="pkce", **oauth):
         definition = {
             "schema_version": 1,
             "name": "acme",
             "auth_type": "oauth2",
-            "flow": "pkce",
+            "flow": flow,
             "oauth": {
                 "authorization_url": f"{server.url}/authorize",
                 "token_url": f"{server.url}/token",
@@ -227,3 +229,14 @@ def test_a_locked_vault_is_told_before_a_secret_is_asked_for(authsome, serve, de
     failed = authsome("client", "set", "acme", env={"BROWSER": f"touch {opened} %s"})
     assert failed.returncode == 10
     assert not opened.exists()
+
+
+def test_a_registered_client_is_used_again_from_a_chosen_port(serve, define, login):
+    server = serve()
+    define(server, flow="dcr_pkce", registration_endpoint=f"{server.url}/register")
+    login(check=True)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    login("-c", "work", "--port", port, check=True)
+    assert [path for path, _ in server.asked].count("/register") == 1
+    assert {fields["client_id"] for path, fields in server.asked if path == "/token"} == {"c1"}
