@@ -27,6 +27,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.tokens = {"access_token": "at", "refresh_token": "rt", "expires_in": 3600}
         self.back = {}
+        self.error = None
         self.asked = []
         self.reached = threading.Event()
         self.go_on = threading.Event()
@@ -52,7 +53,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.go_on.wait(60)
         answers = {"/token": self.server.tokens, "/register": {"client_id": f"c{len(self.server.asked)}"}}
         raw = json.dumps(answers.get(self.path, {})).encode()
-        self.send_response(200)
+        if code := self.server.error:
+            raw = json.dumps({"error": code, "error_description": body}).encode()
+        self.send_response(400 if code else 200)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
@@ -240,3 +243,20 @@ def test_a_registered_client_is_used_again_from_a_chosen_port(serve, define, log
     login("-c", "work", "--port", port, check=True)
     assert [path for path, _ in server.asked].count("/register") == 1
     assert {fields["client_id"] for path, fields in server.asked if path == "/token"} == {"c1"}
+
+
+@pytest.mark.parametrize("error", ["invalid_request", "server_error"])
+def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(authsome, serve, define, login, error):
+    server = serve()
+    define(server, revocation_url=f"{server.url}/revoke")
+    server.tokens = {"access_token": "a-token-sent", "refresh_token": "r-token-sent", "expires_in": 3600}
+    login(check=True)
+    server.error = error
+    failed = authsome("refresh", "acme")
+    assert b"refresh_token=***&" in failed.stderr
+    assert b"client_secret=***" in failed.stderr
+    inspected = authsome("inspect", "acme", check=True)
+    revoked = authsome("revoke", "acme", "-c", "default")
+    assert b"token=***&" in revoked.stderr
+    for done in (failed, inspected, revoked):
+        assert b"-sent" not in done.stdout + done.stderr
