@@ -39,7 +39,7 @@ NOT_BEGUN = (429, 503)
 """The server had not begun its work."""
 _DOUBTFUL = (408,)
 """It may have carried the request out; so may it for every other 5xx."""
-_TEMPORARY = {"temporarily_unavailable": False, "server_error": True}
+TEMPORARY = {"temporarily_unavailable": False, "server_error": True}
 """RFC 6749 section 4.1.2.1, which many send here too: error to `doubtful`."""
 
 
@@ -50,8 +50,8 @@ def read_answer(response: Response, shape: Answer, *, now: float, secrets: Seque
     """
     document = _parse(response.body)
     refused = _error(document, shape, response.status, secrets) if document is not None else None
-    if refused is not None and refused.code in _TEMPORARY:
-        return _later(response, now, str(refused), doubtful=_TEMPORARY[refused.code])
+    if refused is not None and refused.code in TEMPORARY:
+        return _later(response, now, str(refused), doubtful=TEMPORARY[refused.code])
     if response.status in NOT_BEGUN or response.status in _DOUBTFUL or response.status >= 500:
         reason = f"HTTP {response.status}"
         return _later(response, now, reason, doubtful=response.status not in NOT_BEGUN)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from authsome_env.errors import LoginFailed, Unreachable
 from authsome_env.model import Secret
-from authsome_env.providers.schema import AUTH_METHODS
+from authsome_env.providers.schema import AUTH_METHODS, Answer
 from authsome_env.providers.urls import check_url
 
-from .echo import hide, secrets_in
+from .answer import read_answer
+from .echo import secrets_in
+from .messages import Garbled, Later, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,19 +82,19 @@ def register(
     request = json_request(endpoint, wish, headers)
     response = send(request)
     document = _parse(response.body)
-    if response.status in (200, 201) and document is not None:
-        return _registered(document, redirect_uri, provider)
-    if document is not None and isinstance(document.get("error"), str) and response.status < 500:
-        detail = document.get("error_description")
-        why = f"{document['error']}: {detail}" if isinstance(detail, str) else document["error"]
-        why = hide(why, secrets_in(request, None))
-        raise LoginFailed(f"{provider} refused to register a client ({why[:300]})", _by_hand(provider))
-    if response.status in (401, 403):
+    # Section 3.2.2: errors look like those of the token endpoint.
+    outcome = read_answer(response, Answer(), now=0.0, secrets=secrets_in(request, None))
+    if isinstance(outcome, Refused) and response.status in (401, 403):
         raise LoginFailed(
-            f"{provider} does not let anybody register a client (HTTP {response.status})",
+            f"{provider} does not let anybody register a client ({outcome})",
             f"give its token with --from-env initial_access_token=VAR, or {_by_hand(provider)}",
         )
-    raise Unreachable(f"{provider} did not register a client: HTTP {response.status}", "try again later")
+    if isinstance(outcome, Refused):
+        raise LoginFailed(f"{provider} refused to register a client ({outcome})", _by_hand(provider))
+    if response.status in (200, 201) and document is not None:
+        return _registered(document, redirect_uri, provider)
+    reason = outcome.reason if isinstance(outcome, Later | Garbled) else f"HTTP {response.status}"
+    raise Unreachable(f"{provider} did not register a client: {reason}", "try again later")
 
 
 def _by_hand(provider: str) -> str:

@@ -11,7 +11,7 @@ from authsome_env.errors import AuthsomeError, CredentialUnusable, Unreachable
 from authsome_env.providers.schema import REVOCABLE, Revocation
 from authsome_env.providers.urls import BASE_URL, fill_base_url
 
-from .answer import NOT_BEGUN, read_error, retry_after
+from .answer import NOT_BEGUN, TEMPORARY, read_error, retry_after
 from .client_auth import basic
 from .echo import secrets_in
 from .messages import NotSent, Request
@@ -147,9 +147,12 @@ def _outcome(kind: str, response: Response, oauth: OAuth, secrets: Sequence[str]
     if isinstance(way, Revocation) and way.auth == "bearer" and status == 401:
         return Revoked(kind)  # the token opens no door any more, this one included
     undecided = 300 <= status < 400 or status == 408 or status in NOT_BEGUN or status >= 500
-    refused = None if undecided else read_error(response, oauth.answer, secrets=secrets)
+    refused = read_error(response, oauth.answer, secrets=secrets)
+    if refused is not None and refused.code in _GONE:
+        return Revoked(kind)
     if refused is not None:
-        return Revoked(kind, "" if refused.code in _GONE else f"the provider refused: {refused}")
+        undecided |= refused.code in TEMPORARY
+        return Revoked(kind, f"the provider refused: {refused}", unreachable=undecided)
     if status < 300:
         return Revoked(kind)
     return Revoked(kind, f"the provider answered HTTP {status}", unreachable=undecided)

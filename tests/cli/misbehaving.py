@@ -19,7 +19,7 @@ import threading
 import time
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 CLIENT_ID = "acme-client"
 LONGEST_HOLD_S = 120.0
@@ -60,6 +60,8 @@ class Server(ThreadingHTTPServer):
         self.asked = []
         """(path, fields) of each request."""
         self.over = threading.Event()
+        self.pages = {}
+        """Path to play."""
         self.context = None
         """For https, as of the next connection."""
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -110,14 +112,18 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(self.find())
 
     def answer(self, family):
-        """The first folder of a path names a play for requests that belong to no family."""
+        """For what belongs to no family, a part of the path names the play, if `pages` has none."""
         self.family = family
         self.server.asked.append((self.path, self.fields))
         if family is not None and self.fields.get("grant_type") == "refresh_token":
             family.asked += 1
-        play = family.play if family is not None else self.path.split("/")[1]
         if family is not None:
+            play = family.play
             family.arrived.set()
+        else:
+            path = urlsplit(self.path).path
+            named = (part for part in unquote(path).split("/") if part in PLAYS)
+            play = self.server.pages.get(path) or next(named, None)
         play = play if callable(play) else PLAYS.get(play)
         if play is None:
             self.reply(404, {})
@@ -336,10 +342,6 @@ PLAYS = {
     "server_error": error({"error": "server_error"}),
     "echo": echo,
 }
-
-
-def query_of(url):
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 def tls(certificate_file, key_file):

@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from acme import DEAD_S, DUE_S, Acme
+from cli.acme import DEAD_S, DUE_S, Acme
 
 WAVES = 10
 CROWD = 20
