@@ -18,6 +18,9 @@ _SECRET_FIELDS = (
     *("assertion", "subject_token", "actor_token", "token"),
 )
 
+_SHORTEST = 4
+"""What is shorter hides nothing, and would be found in words by chance."""
+
 
 def secrets_in(request: Request, client: OAuthClient | None, *others: Secret) -> Sequence[str]:
     """The longest first, so that none is taken apart by a part of it."""
@@ -29,7 +32,7 @@ def secrets_in(request: Request, client: OAuthClient | None, *others: Secret) ->
     fields = json.loads(request.body or b"{}") if is_json else dict(parse_qsl(request.body.decode()))
     found |= {fields[name] for name in _SECRET_FIELDS if isinstance(fields.get(name), str)}
     found |= {quote_plus(secret) for secret in found}
-    return sorted(filter(None, found), key=len, reverse=True)
+    return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)
 
 
 def hide(text: str, secrets: Sequence[str]) -> str:

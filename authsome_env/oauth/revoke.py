@@ -150,9 +150,8 @@ def _outcome(kind: str, response: Response, oauth: OAuth, secrets: Sequence[str]
     refused = read_error(response, oauth.answer, secrets=secrets)
     if refused is not None and refused.code in _GONE:
         return Revoked(kind)
-    if refused is not None:
-        undecided |= refused.code in TEMPORARY
-        return Revoked(kind, f"the provider refused: {refused}", unreachable=undecided)
+    if refused is not None and not undecided:
+        return Revoked(kind, f"the provider refused: {refused}", unreachable=refused.code in TEMPORARY)
     if status < 300:
         return Revoked(kind)
     return Revoked(kind, f"the provider answered HTTP {status}", unreachable=undecided)
