@@ -7,6 +7,7 @@ import os
 from authsome_env.errors import CredentialUnusable, InvalidDefinition, NotAllowed, VaultDamaged
 from authsome_env.model import Secret
 from authsome_env.oauth.messages import OAuthClient
+from authsome_env.providers.urls import origin
 from authsome_env.vault.clients import REGISTERED, StoredClient
 
 TYPE_CHECKING = False
@@ -105,6 +106,25 @@ def find_client(
         return stored
     check_variables(workspace.registry(), definition)
     return known_client(definition, workspace.environ) or made_client(definition.name, ask())
+
+
+def bound_client(client: StoredClient, token_url: str) -> StoredClient:
+    """The client as a login at `token_url` keeps it: its secret is for that server from then on.
+
+    Raises NotAllowed if it is for another one: neither a definition that changed nor another --base-url may
+    have it sent elsewhere.
+    """
+    if not client.fields.keys() & {"client_secret", "private_key"}:
+        return client
+    server = origin(token_url)
+    known = client.text("server")
+    if known not in (None, server):
+        provider = client.provider.removesuffix(REGISTERED)
+        raise NotAllowed(
+            f"the client of {provider} in this vault is for {known}, and this login is at {server}",
+            f"use another vault (--vault) for that server, or authsome client remove {provider} first",
+        )
+    return StoredClient(client.provider, client.id, {**client.fields, "server": Secret(server)})
 
 
 def check_variables(registry: Registry, definition: Definition) -> None:

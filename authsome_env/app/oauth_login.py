@@ -13,7 +13,7 @@ from authsome_env.oauth.token_request import TokenEndpoint, expect_tokens
 from authsome_env.oauth.wire import Wire
 from authsome_env.providers.urls import check_base_url
 
-from .clients import PUBLIC, find_client, method_of, oauth_client
+from .clients import PUBLIC, bound_client, find_client, method_of, oauth_client
 from .login import Login, check_login, save_login
 
 if TYPE_CHECKING:
@@ -127,14 +127,15 @@ class OAuthLogin:
         if self.flow == "dcr_pkce":
             from .registered import registered_client
 
-            self.client = registered_client(self, endpoints, redirect_uri, send)
+            found = registered_client(self, endpoints, redirect_uri, send)
         else:
             from .clients import client_fields
 
             wanted = client_fields(self.definition)
-            self.client = find_client(
+            found = find_client(
                 self.workspace, self.definition, lambda: self.person.client(wanted, redirect_uri)
             )
+        self.client = bound_client(found, endpoints.token or "")
         self.method = method_of(self.definition, self.client)
         return oauth_client(self.client, self.method)
 
@@ -209,7 +210,7 @@ class OAuthLogin:
             from authsome_env.oauth import jwt_bearer
 
             self.inputs = self.person.fields(self.oauth.assertion.fields if self.oauth.assertion else ())
-            endpoint = self.token_endpoint(endpoints, self._known_client(), send)
+            endpoint = self.token_endpoint(endpoints, self._known_client(endpoints), send)
             outcome = jwt_bearer.mint(endpoint, self.inputs, self.scopes)
         else:
             from authsome_env.oauth import token_exchange
@@ -217,7 +218,7 @@ class OAuthLogin:
             given = self.person.optional("subject_token")
             subject = token_exchange.find_subject(self.workspace.environ, self.oauth, given=given)
             self.inputs = subject.pack()
-            endpoint = self.token_endpoint(endpoints, self._known_client(), send)
+            endpoint = self.token_endpoint(endpoints, self._known_client(endpoints), send)
             outcome = token_exchange.mint(endpoint, subject, self.scopes)
         return expect_tokens(outcome, provider=self.definition.name)
 
@@ -231,16 +232,17 @@ class OAuthLogin:
             random=os.urandom,
         )
 
-    def _known_client(self) -> OAuthClient | None:
+    def _known_client(self, endpoints: Endpoints) -> OAuthClient | None:
         """A client where there is one; these flows can do without (RFC 7523 section 3.1, RFC 8693)."""
         from .clients import check_variables, known_client, stored_client
 
         check_variables(self.workspace.registry(), self.definition)
-        self.client = stored_client(self.workspace, self.definition.name) or known_client(
+        found = stored_client(self.workspace, self.definition.name) or known_client(
             self.definition, self.workspace.environ
         )
-        if self.client is None:
+        if found is None:
             return None
+        self.client = bound_client(found, endpoints.token or "")
         self.method = method_of(self.definition, self.client)
         return oauth_client(self.client, self.method)
 

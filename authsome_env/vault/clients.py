@@ -2,8 +2,9 @@
 
 The id is in clear, all else sealed. The registered one lies under the provider's name with `#registered`.
 
-client part   fields: client_secret, private_key (PEM or JWK), auth_method; for a client that we registered
-              (RFC 7591) also registered_at (the endpoint), redirect_uri, expires_at (Unix seconds),
+client part   fields: client_secret, private_key (PEM or JWK), auth_method, server (the origin that it has
+              logged in at, and that alone hears the secret); for a client that we registered (RFC 7591)
+              also registered_at (the endpoint), redirect_uri, expires_at (Unix seconds),
               registration_uri and registration_token (RFC 7592)
 """
 

@@ -260,3 +260,17 @@ def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(authsome, serve, de
     assert b"token=***&" in revoked.stderr
     for done in (failed, inspected, revoked):
         assert b"-sent" not in done.stdout + done.stderr
+
+
+def test_a_client_secret_goes_to_no_other_server_than_the_first(authsome, serve, define, login):
+    server, thief = serve(), serve()
+    define(server)
+    login(check=True)
+    define(thief)
+    stopped = login("-c", "work")
+    assert stopped.returncode == 4
+    assert f"is for {server.url}, and this login is at {thief.url}".encode() in stopped.stderr
+    assert thief.asked == []
+    authsome("client", "set", "acme", "--client-id", "theirs", "--stdin", input=b"for-the-other", check=True)
+    login("-c", "work", check=True)
+    assert [fields["client_id"] for _, fields in thief.asked] == ["theirs"]
