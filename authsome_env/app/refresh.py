@@ -35,7 +35,7 @@ def refresh(
         raise NotAllowed(
             f"{connection.reference} has no refresh token: the provider gave none", f"{login} --force"
         )
-    failures = renew(workspace, vault, [credential], forced=forced)
+    failures = renew(workspace, vault, [credential], asked=True, forced=forced)
     if failures:
         raise failures[connection.id]
     current = vault.get(connection.id)

@@ -36,13 +36,19 @@ _KINDS = {
 
 
 def renew(
-    workspace: Workspace, vault: Vault, credentials: Sequence[Credential], *, forced: bool = False
+    workspace: Workspace,
+    vault: Vault,
+    credentials: Sequence[Credential],
+    *,
+    asked: bool = False,
+    forced: bool = False,
 ) -> dict[str, AuthsomeError]:
     """Renew all of them at the same time; the failures by connection id.
 
-    `forced`: also a refresh token whose last use got no answer, and within a pause that the server asked for.
+    `asked`: by somebody, so also right after a failure. `forced`: also a refresh token whose last use got no
+    answer, and within a pause that the server asked for.
     """
-    jobs = [_Job(workspace, vault, credential, forced=forced) for credential in credentials]
+    jobs = [_Job(workspace, vault, credential, asked=asked, forced=forced) for credential in credentials]
     failures: dict[str, AuthsomeError] = {}
     for step in (_Job.begin, _Job.finish):
         for job in jobs:
@@ -55,20 +61,23 @@ def renew(
 
 
 class _Job:
-    def __init__(self, workspace: Workspace, vault: Vault, credential: Credential, *, forced: bool) -> None:
+    def __init__(
+        self, workspace: Workspace, vault: Vault, credential: Credential, *, asked: bool, forced: bool
+    ) -> None:
         self.workspace = workspace
         self.vault = vault
         self.credential = credential
+        self.asked = asked
         self.forced = forced
         self.id = credential.connection.id
-        self.began = self.asked = workspace.now()
+        self.began = self.queued = workspace.now()
         self.lock = workspace.lock_of(vault, self.id)
         self.helper: Helper | None = None
 
     def begin(self) -> None:
         """Start the helper, unless another process is at it already."""
-        self.asked = self.workspace.now()
-        if not self.lock.take(self.asked + START_S):
+        self.queued = self.workspace.now()
+        if not self.lock.take(self.queued + START_S):
             return
         try:
             current = self._changed()
@@ -85,7 +94,7 @@ class _Job:
             if self.helper is not None:
                 self._hear(self.helper)
                 return
-            in_time = self.lock.wait(self.workspace.now, time.sleep, since=self.asked)
+            in_time = self.lock.wait(self.workspace.now, time.sleep, since=self.queued)
             current = self._changed()
             if current is None:
                 return
@@ -111,7 +120,8 @@ class _Job:
             return
         connection = current.connection
         grant = self._grant(current)
-        why = grant and grant.wait(self.workspace.now(), connection.expires_at, connection.lifetime)
+        now = self.workspace.now()
+        why = grant and grant.wait(now, connection.expires_at, connection.lifetime, asked=self.asked)
         if why:
             hint = (
                 f"authsome refresh {connection.provider} -c {connection.name} --force tries it all the same"

@@ -118,11 +118,14 @@ class Grant:
             },
         )
 
-    def wait(self, now: float, expires_at: float | None, lifetime: float | None) -> str | None:
+    def wait(
+        self, now: float, expires_at: float | None, lifetime: float | None, *, asked: bool = False
+    ) -> str | None:
         """Why it is not tried at this moment, in words; None: go on.
 
         After a request without an answer the refresh token waits until its access token is nearly dead; after
-        a failure it pauses, as long as there is a live access token to go on with.
+        a failure it pauses, as long as there is a live access token to go on with. `asked`: somebody wants
+        this one renewed, and may have mended what failed.
         """
         left = expires_at - now if expires_at is not None else 0.0
         nearly_dead = left <= min(NEARLY_DEAD_S, (lifetime or NEARLY_DEAD_S) / 10)
@@ -132,7 +135,7 @@ class Grant:
             return f"the server asks to be left alone for {int(self.retry_at - now) + 1} s"
         if self.sent_at is not None and self.refresh_token is not None and not nearly_dead:
             return "the last refresh got no answer, so the next one waits until the token is nearly dead"
-        if left > 0 and self.tried_at is not None and self.failures:
+        if left > 0 and self.tried_at is not None and self.failures and not asked:
             pause = min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S)
             if 0 <= now - self.tried_at < min(pause, left):
                 return "the last refresh failed a moment ago"

@@ -232,6 +232,7 @@ def test_a_grant_is_the_same_after_it_was_packed():
 def test_a_refresh_token_without_an_answer_waits_until_nothing_can_be_lost():
     grant = Grant(flow="pkce", token_url="t", auth_method="none", refresh_token=Secret("rt"), sent_at=100.0)
     assert grant.wait(110.0, 110.0 + 400, 3600) is not None
+    assert grant.wait(110.0, 110.0 + 400, 3600, asked=True) is not None
     assert grant.wait(110.0, 110.0 + 29, 3600) is None
     assert grant.wait(110.0, 110.0 + 1, 5) is not None
     assert grant.wait(110.0, 110.0 + 0.4, 5) is None
@@ -254,10 +255,12 @@ def test_pauses_grow_and_end_with_the_token():
     for failures, pause in ((1, 5), (2, 10), (5, 60), (50, 60)):
         failed = grant.replace(failures=failures)
         assert failed.wait(100.0 + pause - 1, 10_000.0, 3600) is not None
+        assert failed.wait(100.0 + pause - 1, 10_000.0, 3600, asked=True) is None
         assert failed.wait(100.0 + pause, 10_000.0, 3600) is None
         assert failed.wait(100.5, 100.0, 3600) is None  # nothing left to go on with
     asked = grant.replace(retry_at=130.0)
     assert "30 s" in asked.wait(100.5, 100.0, 3600)
+    assert "30 s" in asked.wait(100.5, 100.0, 3600, asked=True)
 
 
 def test_a_refresh_token_stays_until_another_one_comes():
