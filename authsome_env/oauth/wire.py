@@ -1,18 +1,13 @@
 """The one way out: a request over HTTP, bounded in size and in total time.
 
-httpx2's own time-outs are for each read, so a server that drips would hold us for ever; hence the alarm
-around the whole exchange. Redirects are not followed: a token endpoint has no business with another host
-(RFC 9700 section 4.12).
+Redirects are not followed: a token endpoint has no business with another host (RFC 9700 section 4.12).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import ssl
-import threading
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
@@ -21,10 +16,11 @@ import authsome_env
 from authsome_env.errors import LoginFailed
 from authsome_env.providers.urls import check_url, is_loopback
 
+from .deadline import Deadline
 from .messages import NoAnswer, NotSent, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 CONNECT_S = 10.0
 TOTAL_S = 30.0
@@ -33,7 +29,6 @@ LIMIT = 1 << 20
 
 _AGENT = f"authsome-env/{authsome_env.__version__}"
 _CHUNK = 16384
-_RING_AGAIN_S = 0.5
 
 
 class Wire:
@@ -84,23 +79,29 @@ class Wire:
         }
         try:
             with (
-                _alarm(self._total_s),
+                Deadline(self._total_s) as deadline,
                 self._client(request.url).stream(
-                    request.method, request.url, headers=headers, content=request.body or None
+                    request.method,
+                    request.url,
+                    headers=headers,
+                    content=request.body or None,
+                    extensions={"trace": deadline.trace},
                 ) as response,
             ):
                 received = {name.lower(): value for name, value in response.headers.items()}
                 if received.get("content-encoding", "identity") not in ("identity", ""):
                     raise NoAnswer(f"{host} answers in an encoding that was not asked for", _LATER)
-                return Response(response.status_code, received, self._body(response, host))
+                body = self._body(response, host)
+                if deadline.passed:  # it looks like the end of a body that states no length
+                    raise NoAnswer(*_late(host))
+                return Response(response.status_code, received, body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise NotSent(*_not_sent(host, error)) from None
         except (httpx2.ProxyError, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
             raise NotSent(f"cannot reach {host}: {type(error).__name__}", _LATER) from None
-        except (httpx2.TimeoutException, _Late):
-            self.close()  # what is left of that connection is of no use
-            raise NoAnswer(f"{host} does not answer in time", _LATER) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            if deadline.passed or isinstance(error, httpx2.TimeoutException):
+                raise NoAnswer(*_late(host)) from None
             raise NoAnswer(f"{host} gives no whole answer ({type(error).__name__})", _LATER) from None
 
     def _body(self, response: httpx2.Response, host: str) -> bytes:
@@ -122,6 +123,7 @@ class Wire:
                     trust_env=False,  # proxies are those of `environ`, and no SSLKEYLOGFILE
                     follow_redirects=False,
                     timeout=httpx2.Timeout(self._total_s, connect=self._connect_s),
+                    limits=httpx2.Limits(max_keepalive_connections=0),  # a deadline knows new ones alone
                 )
             except (httpx2.InvalidURL, ValueError, ImportError):  # ImportError: SOCKS, which takes a package
                 raise NotSent(
@@ -178,28 +180,8 @@ def json_request(
     return Request(method, url, {**kind, **(headers or {})}, json.dumps(document).encode())
 
 
-class _Late(Exception):
-    pass
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise _Late when the time is over. Only the main thread can have it; that is where we send."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: object) -> NoReturn:
-        raise _Late
-
-    before = signal.signal(signal.SIGALRM, ring)
-    # Again and again: raised inside a finalizer, it would be swallowed there.
-    signal.setitimer(signal.ITIMER_REAL, seconds, _RING_AGAIN_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def _late(host: str) -> tuple[str, str]:
+    return f"{host} does not answer in time", _LATER
 
 
 def _excluded(host: str, listed: str) -> bool:
