@@ -13,6 +13,7 @@ from authsome_env.errors import AuthsomeError, LoginFailed
 from authsome_env.oauth import pages, pkce
 from authsome_env.oauth.loopback import HOLD, TAKEN, Loopback
 from authsome_env.oauth.page import not_allowed, nothing_here, see_other
+from authsome_env.oauth.pasted import Pasted
 from authsome_env.oauth.redirect import find_redirect, to_register
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ class _Attempt:
         )
         login.person.show_url(authorization.url)
         opened = login.person.open(authorization.url)
-        answer = self._wait(authorization, login.person.pasted() if self._may_paste(opened) else None)
+        descriptor = login.person.pasted() if self._may_paste(opened) else None
+        answer = self._wait(authorization, Pasted(descriptor) if descriptor is not None else None)
         try:
             if isinstance(answer, pkce.Denied):
-                raise pkce.refusal(answer, login.definition.name)
+                raise pkce.refusal(answer, login.definition.name, login.again)
             endpoint = login.token_endpoint(self.endpoints, client, self.send)
             tokens = pkce.exchange(authorization, answer, endpoint, provider=login.definition.name)
             done = login.save(tokens, self.endpoints, self.send)
@@ -105,7 +107,7 @@ class _Attempt:
     def _may_paste(self, opened: bool) -> bool:
         return not opened or self.loopback is None
 
-    def _wait(self, authorization: pkce.Authorization, pasted: int | None) -> pkce.Code | pkce.Denied:
+    def _wait(self, authorization: pkce.Authorization, pasted: Pasted | None) -> pkce.Code | pkce.Denied:
         until = time.monotonic() + self.limit_s
 
         def handle(heard: Heard) -> Page | str:
@@ -113,9 +115,9 @@ class _Attempt:
 
         while self.answer is None:
             if self.loopback is None:
-                result: bytes | bool = _read_line(pasted, self.login.definition.name, until)
+                result: bytes | bool = _read_line(pasted, self.login.definition.name, self.login.again, until)
             else:
-                result = self.loopback.serve(handle, until=until, also_read=pasted)
+                result = self.loopback.serve(handle, until=until, pasted=pasted)
             if result is False:
                 raise self._nobody_came()
             if isinstance(result, bytes):
@@ -129,8 +131,8 @@ class _Attempt:
     def _nobody_came(self) -> LoginFailed:
         return LoginFailed(
             f"nobody came back from the browser within {describe_duration(self.limit_s)}",
-            f"authsome login {self.login.definition.name}; elsewhere than at a desktop with --no-browser"
-            " or, if it has it, --flow device_code",
+            f"{self.login.again}; elsewhere than at a desktop with --no-browser or, if it has it,"
+            " --flow device_code",
         )
 
     def _handle(self, authorization: pkce.Authorization, heard: Heard) -> Page | str:
@@ -168,16 +170,18 @@ def _title(answer: pkce.Code | pkce.Denied) -> str:
     return "The login was denied" if denied else "The login failed"
 
 
-def _read_line(descriptor: int | None, provider: str, until: float) -> bytes | bool:
+def _read_line(pasted: Pasted | None, provider: str, again: str, until: float) -> bytes | bool:
     """Where the browser cannot come back to us at all, its address is all there is. False: not in time."""
-    if descriptor is None:
+    if pasted is None:
         raise LoginFailed(
             f"{provider} sends the browser to a page that is not ours, so its address has to be pasted",
             "log in at a terminal, or give the address on stdin",
         )
-    if not select.select((descriptor,), (), (), max(until - time.monotonic(), 0.0))[0]:
-        return False
-    line = os.read(descriptor, 1 << 16)
+    while (line := pasted.line()) is None:
+        left = max(until - time.monotonic(), 0.0)
+        if not (pasted.is_file or select.select((pasted,), (), (), left)[0]):
+            return False
+        pasted.read()
     if not line:
-        raise LoginFailed("the input ended before an address was pasted", f"authsome login {provider}")
+        raise LoginFailed("the input ended before an address was pasted", again)
     return line

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from authsome_env.model import Secret
+    from authsome_env.model import Connection, Secret
     from authsome_env.vault.store import Credential, Vault
 
     from .workspace import Workspace
@@ -52,6 +52,14 @@ def missing(workspace: Workspace, vault: Vault, provider: str, name: str | None)
     return ConnectionNotFound(
         f"{provider} has no connection {name}{nearest(name, names)}; it has {', '.join(names)}",
         f"authsome login {provider} -c {name}",
+    )
+
+
+def deleted_meanwhile(connection: Connection) -> ConnectionNotFound:
+    """What is said of a connection that went while it was refreshed."""
+    return ConnectionNotFound(
+        f"{connection.reference} was deleted meanwhile",
+        f"authsome login {connection.provider} -c {connection.name}",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from authsome_env.clock import describe_duration
 
-from .find import check_usable
+from .find import check_usable, deleted_meanwhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Fresh:
         """The credential as it is now.
 
         Raises CredentialUnusable for one that is expired or refused; Unreachable and its like if it expired
-        and the refresh failed.
+        and the refresh failed; ConnectionNotFound if it was deleted while it was refreshed.
         """
         connection_id = credential.connection.id
         current = self._renewed.get(connection_id, credential)
@@ -49,7 +49,7 @@ class Fresh:
             check_usable(current, self._now)
             return current
         connection = current.connection
-        if connection.refused or connection.past(self._now):
+        if connection_id not in self._renewed or connection.refused or connection.past(self._now):
             raise failure
         left = describe_duration((connection.expires_at or self._now) - self._now)
         warning = f"{connection.reference} could not be refreshed, its token is good for {left} more"
@@ -75,10 +75,12 @@ def freshen(workspace: Workspace, vault: Vault, credentials: Iterable[Credential
 
     failures = renew(workspace, vault, list(due.values()))
     renewed = {}
-    for connection_id in due:
+    for connection_id, credential in due.items():
         current = vault.get(connection_id)
         if current is not None:
             renewed[connection_id] = current
+        else:
+            failures[connection_id] = deleted_meanwhile(credential.connection)
     return Fresh(renewed, failures, workspace.now())
 
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from authsome_env.errors import NotAllowed, UsageError, nearest
+from authsome_env.model import DEFAULT_CONNECTION
 from authsome_env.oauth.discovery import find_endpoints
 from authsome_env.oauth.grant import Grant
 from authsome_env.oauth.token_request import TokenEndpoint, expect_tokens
@@ -106,6 +107,12 @@ class OAuthLogin:
         self.scopes = self.oauth.scopes if wishes.scopes is None else wishes.scopes
         if wishes.port is not None and self.flow not in ("pkce", "dcr_pkce"):
             raise UsageError(f"--port is for the browser, which {self.flow} has no need of", "leave it out")
+        self.again = f"authsome login {definition.name}"
+        """The command to try it again with, as far as it says which login this is."""
+        if name != DEFAULT_CONNECTION:
+            self.again += f" -c {name}"
+        if wishes.flow is not None:
+            self.again += f" --flow {wishes.flow}"
         self.client: StoredClient | None = None
         self.inputs: Mapping[str, Secret] = {}
         self.method = PUBLIC
@@ -198,6 +205,7 @@ class OAuthLogin:
             sleep=time.sleep,
             show=self.person.show_code,
             provider=self.definition.name,
+            again=self.again,
         )
 
     def _by_machine(self, endpoints: Endpoints, send: Send) -> TokenSet:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authsome_env.errors import ConnectionNotFound, CredentialUnusable, NotAllowed
+from authsome_env.errors import CredentialUnusable, NotAllowed
 
-from .find import find_connection
+from .find import deleted_meanwhile, find_connection
 from .renew import renew
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def refresh(
         raise failures[connection.id]
     current = vault.get(connection.id)
     if current is None:
-        raise ConnectionNotFound(f"{connection.reference} was deleted meanwhile", login)
+        raise deleted_meanwhile(connection)
     if current.connection.refused:
         raise CredentialUnusable(f"{connection.reference} is invalid", login)
     return current.connection

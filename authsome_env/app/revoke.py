@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from authsome_env.errors import AuthsomeError, Unreachable, VaultDamaged
@@ -57,15 +58,18 @@ def revoke(
     from authsome_env.oauth.wire import Wire
 
     names = names_to_revoke(workspace, vault, provider, name)
-    with Wire(workspace.environ, total_s=PATIENCE_S) as send:
-        done = [_revoke_one(workspace, vault, provider, each, send) for each in names]
+    # The locks are held until the rows are gone, or who waits would spend what was just revoked.
+    with ExitStack() as locks, Wire(workspace.environ, total_s=PATIENCE_S) as send:
+        done = [_revoke_one(workspace, vault, provider, each, send, locks=locks) for each in names]
         if name is None:
             _forget_client(vault, provider, send)
-    departure = logout(workspace, vault, provider, name, everything=name is None)
+        departure = logout(workspace, vault, provider, name, everything=name is None)
     return done, departure
 
 
-def _revoke_one(workspace: Workspace, vault: Vault, provider: str, name: str, send: Send) -> Revocation:
+def _revoke_one(
+    workspace: Workspace, vault: Vault, provider: str, name: str, send: Send, *, locks: ExitStack
+) -> Revocation:
     result = Revocation(name)
     try:
         credential = vault.find(provider, name)
@@ -76,6 +80,7 @@ def _revoke_one(workspace: Workspace, vault: Vault, provider: str, name: str, se
     if credential is None:
         return result
     lock = workspace.lock_of(vault, credential.connection.id)
+    locks.callback(lock.release)
     try:
         _take(lock, workspace)
         # A refresh that was under way may have rotated the tokens.
@@ -85,9 +90,6 @@ def _revoke_one(workspace: Workspace, vault: Vault, provider: str, name: str, se
         result.problems.append(error.message)
         result.unreachable = isinstance(error, Unreachable)
         result.refused = not result.unreachable
-    finally:
-        lock.remove()
-        lock.release()
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from authsome_env.errors import AuthsomeError
@@ -77,15 +76,11 @@ def _asked(request: Request, account_id: str, labels: tuple[str, ...], send: Sen
         response = send(request)
     except AuthsomeError as error:
         return Found(None, None, f"whose account it is could not be learnt: {error.message}")
-    document: Any = None
-    if response.status == 200:
-        try:
-            document = json.loads(response.body)
-        except (ValueError, RecursionError):
-            pass
-    found = _found(document, account_id, labels)
+    ok = response.status == 200
+    found = _found(response.document() if ok else None, account_id, labels)
     if found.id is None and found.label is None:
-        found.warning = f"whose account it is could not be learnt: HTTP {response.status}"
+        reason = "the answer does not say" if ok else f"HTTP {response.status}"
+        found.warning = f"whose account it is could not be learnt: {reason}"
     return found
 
 

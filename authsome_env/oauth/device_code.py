@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from authsome_env.errors import LoginFailed, Unreachable
@@ -53,8 +52,12 @@ def login(
     sleep: Callable[[float], None],
     show: Callable[[Prompt], None],
     provider: str,
+    again: str,
 ) -> TokenSet:
-    """Show a URL and a code, then ask until the person has agreed. Raises LoginFailed, Unreachable."""
+    """Show a URL and a code, then ask until the person has agreed.
+
+    `again`: the command to try it again with. Raises LoginFailed, Unreachable.
+    """
     grant = _begin(endpoint, device_url, scopes, provider)
     prompt = _prompt(grant, provider)
     deadline = monotonic() + prompt.expires_in
@@ -77,10 +80,10 @@ def login(
             interval = min(interval * 2, _LONGEST_INTERVAL_S)
             pause = max(interval, outcome.retry_after or 0)
         elif isinstance(outcome, Refused):
-            raise _refusal(outcome, provider)
+            raise _refusal(outcome, provider, again)
         else:
             return expect_tokens(outcome, provider=provider)
-    raise _expired(provider)
+    raise _expired(provider, again)
 
 
 def _begin(
@@ -94,11 +97,7 @@ def _begin(
     fields, proof = endpoint.proved(fields, device_url)
     request = form(device_url, fields, proof)
     response = endpoint.send(request)
-    try:
-        document = json.loads(response.body)
-    except (ValueError, RecursionError):
-        document = None
-    wanted = document if isinstance(document, dict) else {}
+    wanted = response.document() or {}
     code = wanted.get("device_code")
     if (
         response.status < 400
@@ -141,17 +140,17 @@ def _poll(endpoint: TokenEndpoint, fields: Mapping[str, str]) -> Outcome:
         return Later(error.message, doubtful=False)
 
 
-def _refusal(refused: Refused, provider: str) -> LoginFailed:
+def _refusal(refused: Refused, provider: str, again: str) -> LoginFailed:
     if refused.code == "expired_token":
-        return _expired(provider)
+        return _expired(provider, again)
     if refused.code == "access_denied":
         detail = f" ({refused.description})" if refused.description else ""
-        return LoginFailed(f"the login to {provider} was denied{detail}", f"authsome login {provider}")
-    return LoginFailed(f"{provider} ended the device login ({refused})", f"authsome login {provider}")
+        return LoginFailed(f"the login to {provider} was denied{detail}", again)
+    return LoginFailed(f"{provider} ended the device login ({refused})", again)
 
 
-def _expired(provider: str) -> LoginFailed:
-    return LoginFailed(f"the code for {provider} expired before it was used", f"authsome login {provider}")
+def _expired(provider: str, again: str) -> LoginFailed:
+    return LoginFailed(f"the code for {provider} expired before it was used", again)
 
 
 def _seconds(stated: Any, usual: float, most: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -92,7 +91,7 @@ def _fetch(issuer: str, provider: str, send: Send) -> dict[str, Any]:
     for url in well_known(issuer):
         response = send(Request("GET", url, {}))
         if response.status == 200:
-            document = _parse(response.body)
+            document = response.document()
             if document is not None:
                 _check_issuer(document, issuer, provider)
                 return document
@@ -102,14 +101,6 @@ def _fetch(issuer: str, provider: str, send: Send) -> dict[str, Any]:
         else:
             reason = reason or f"HTTP {response.status}"
     raise Unreachable(f"the metadata of {issuer} cannot be had: {reason}", "try again later")
-
-
-def _parse(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _check_issuer(document: Mapping[str, Any], issuer: str, provider: str) -> None:

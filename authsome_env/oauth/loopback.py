@@ -9,7 +9,6 @@ rebinding) gets nothing but an error.
 from __future__ import annotations
 
 import errno
-import os
 import selectors
 import socket
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from authsome_env.errors import LoginFailed
 
 from .heard import LIMIT, Heard, read_request
+from .pasted import Pasted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,34 +98,34 @@ class Loopback:
         handle: Callable[[Heard], Page | str],
         *,
         until: float,
-        also_read: int | None = None,
+        pasted: Pasted | None = None,
     ) -> bytes | bool:
         """Answer requests until one of them ends it.
 
         `handle` gives the page, or HOLD. Returns True when a request is held, or when a page was sent that is
-        the last one; a line of bytes that was read from the descriptor `also_read`; False at the time `until`
-        (time.monotonic).
+        the last one; a line that was pasted; False at the time `until` (time.monotonic).
         """
-        if also_read is not None and not self._watch(also_read):
-            also_read = None
+        line = self._watch(pasted)
+        if line:
+            return line
         try:
             while (left := until - time.monotonic()) > 0:
                 for key, _ in self._selector.select(min(left, self._patience_s, 1.0)):
                     if key.data == "listen":
                         self._accept(key.fileobj)  # type: ignore[arg-type]
-                    elif key.data == "read":
-                        line = os.read(key.fd, 1 << 16)
+                    elif isinstance(key.fileobj, Pasted):
+                        key.fileobj.read()
+                        line = key.fileobj.line()
                         if line:
                             return line
-                        self._selector.unregister(key.fd)  # end of input; the browser may still come
-                        also_read = None
+                        if line is not None:  # the end of the input; the browser may still come
+                            self._unwatch()
                     elif key.data.socket.fileno() in self._clients and self._receive(key.data, handle):
                         return True
                 self._drop_late()
             return False
         finally:
-            if also_read is not None:
-                self._selector.unregister(also_read)
+            self._unwatch()
 
     def release(self, page: Page) -> bool:
         """Show `page` to those whose requests are held; whether there are any."""
@@ -134,6 +134,21 @@ class Loopback:
             self._send(client, page)
             client.socket.close()
         return bool(held)
+
+    def _watch(self, pasted: Pasted | None) -> bytes | None:
+        """What needs no waiting for, as Pasted.line gives it; else `serve` waits for it, too."""
+        if pasted is None:
+            return None
+        while (line := pasted.line()) is None and pasted.is_file:
+            pasted.read()
+        if line is None:
+            self._selector.register(pasted, selectors.EVENT_READ)
+        return line
+
+    def _unwatch(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, Pasted):
+                self._selector.unregister(key.fileobj)
 
     def _listen(self, address: str, port: int) -> int:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -153,13 +168,6 @@ class Loopback:
         except OSError as error:
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # a machine without IPv6
                 raise
-
-    def _watch(self, descriptor: int) -> bool:
-        try:
-            self._selector.register(descriptor, selectors.EVENT_READ, "read")
-        except (OSError, ValueError):  # a plain file, which is always ready; epoll refuses it
-            return False
-        return True
 
     def _accept(self, listener: socket.socket) -> None:
         try:

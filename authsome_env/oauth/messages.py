@@ -10,6 +10,7 @@ A token endpoint's answer is one of a closed set (see `answer`):
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from authsome_env.errors import Unreachable
@@ -55,6 +56,14 @@ class Response:
 
     def __repr__(self) -> str:
         return f"Response({self.status})"
+
+    def document(self) -> dict[str, Any] | None:
+        """The body as a JSON object; None if it is none."""
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return document if isinstance(document, dict) else None
 
 
 if TYPE_CHECKING:

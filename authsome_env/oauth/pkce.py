@@ -160,12 +160,12 @@ def exchange(authorization: Authorization, code: Code, endpoint: TokenEndpoint, 
     return expect_tokens(endpoint.ask(fields), provider=provider)
 
 
-def refusal(denied: Denied, provider: str) -> LoginFailed:
-    """What is said of a login that was denied."""
+def refusal(denied: Denied, provider: str, again: str) -> LoginFailed:
+    """What is said of a login that was denied. `again`: the command to try it again with."""
     if denied.code == "access_denied":
         detail = f" ({denied.description})" if denied.description else ""
-        return LoginFailed(f"the login to {provider} was denied{detail}", f"authsome login {provider}")
-    return LoginFailed(f"{provider} refused the login ({denied})", f"authsome login {provider}")
+        return LoginFailed(f"the login to {provider} was denied{detail}", again)
+    return LoginFailed(f"{provider} refused the login ({denied})", again)
 
 
 def _is_from_them(authorization: Authorization, issuers: Sequence[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from authsome_env.errors import LoginFailed, Unreachable
@@ -81,7 +80,7 @@ def register(
         headers["Authorization"] = f"Bearer {initial_access_token.reveal()}"
     request = json_request(endpoint, wish, headers)
     response = send(request)
-    document = _parse(response.body)
+    document = response.document()
     # Section 3.2.2: errors look like those of the token endpoint.
     outcome = read_answer(response, Answer(), now=0.0, secrets=secrets_in(request, None))
     if isinstance(outcome, Refused) and response.status in (401, 403):
@@ -141,11 +140,3 @@ def _is_good(uri: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _parse(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
@@ -90,10 +89,7 @@ def _asked(subject: Subject, send: Send) -> Secret:
     """GitHub's way: {"value": "…"}."""
     headers = {"Authorization": f"Bearer {subject.token.reveal()}"}
     response = send(Request("GET", subject.url or "", headers))
-    try:
-        value = json.loads(response.body)["value"]
-    except (ValueError, RecursionError, KeyError, TypeError):
-        value = None
+    value = (response.document() or {}).get("value")
     if response.status != 200 or not isinstance(value, str) or not value or not value.isascii():
         raise LoginFailed(
             f"the CI system gave no token for this job (HTTP {response.status})",

@@ -230,7 +230,7 @@ def test_denied_and_forged_and_closed(authsome, connect):
     assert authsome("--no-input", "login", "acme", "-c", "b").returncode == 9
 
 
-@pytest.mark.parametrize("what", ["address", "code"])
+@pytest.mark.parametrize("what", ["address", "code", "in two writes"])
 def test_an_address_or_a_code_is_pasted_where_there_is_no_browser(authsome, connect, what):
     connect(3600)
     process = authsome.start("login", "acme", "--no-browser", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -249,7 +249,13 @@ def test_an_address_or_a_code_is_pasted_where_there_is_no_browser(authsome, conn
     process.stdin.write(b"https://elsewhere.example/?code=x&state=y\n")
     process.stdin.flush()
     assert b"not the answer of this login" in next(lines)
-    process.stdin.write((back if what == "address" else code).encode() + b"\n")
+    pasted = (code if what == "code" else back).encode() + b"\n"
+    if what == "in two writes":
+        process.stdin.write(pasted[:40])
+        process.stdin.flush()
+        time.sleep(0.3)
+        pasted = pasted[40:]
+    process.stdin.write(pasted)
     process.stdin.close()
     assert process.wait(30) == 0
     process.stderr.close()

@@ -87,9 +87,9 @@ def test_what_is_found(wire, document, known):
         (b"", 401, "HTTP 401"),
         ({"id": "u"}, 403, "HTTP 403"),
         ({"id": "u"}, 302, "HTTP 302"),
-        (b"<html>", 200, "HTTP 200"),
-        (b'{"id":' * 100_000, 200, "HTTP 200"),
-        (b"\xff", 200, "HTTP 200"),
+        (b"<html>", 200, "the answer does not say"),
+        (b'{"id":' * 100_000, 200, "the answer does not say"),
+        (b"\xff", 200, "the answer does not say"),
     ],
 )
 def test_an_account_that_cannot_be_learnt_fails_no_login(wire, body, status, why):

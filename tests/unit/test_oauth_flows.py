@@ -175,6 +175,7 @@ def by_device(answers, **grant):
             sleep=clock.sleep,
             show=shown.append,
             provider="acme",
+            again="authsome login acme",
         )
     except LoginFailed as error:
         return error, clock.waits
