@@ -79,7 +79,7 @@ class Acme:
         }
         self.workspace.registry().add(json.dumps(definition).encode(), replace=True)
 
-    def login(self, name="default", play="good", *, left=LIFETIME_S, skew=0.0):
+    def login(self, name="default", play="good", *, left=LIFETIME_S, skew=0.0, force=True):
         """A connection whose token has `left` seconds; the family behind it, whose refreshes are `play`.
 
         `skew`: by how much the clock was ahead then.
@@ -88,7 +88,7 @@ class Acme:
         workspace = self.at(lambda: time.time() + skew - (LIFETIME_S - left))
         person = Person(code)
         definition = workspace.registry().load(self.name)
-        login_oauth(workspace, definition, name, Wishes(force=True), person)
+        login_oauth(workspace, definition, name, Wishes(force=force), person)
         os.close(person.reader)
         family.arrived.clear()
         family.rotated.clear()

@@ -162,6 +162,7 @@ def test_after_a_lost_answer_the_refresh_token_waits_until_the_token_is_nearly_d
         tokens, said = delivered(authsome, list(both))
         assert tokens == [rotated.first, kept.first]
         assert len(said) == 2
+    assert all("the last refresh got no answer, so the next one waits until" in line for line in said)
     refused = authsome("refresh", "acme", "-c", "kept")
     assert refused.returncode == 8
     assert b"authsome refresh acme -c kept --force" in refused.stderr
@@ -291,16 +292,22 @@ def test_several_due_tokens_are_refreshed_at_the_same_time(authsome, acme):
 
 
 @pytest.mark.parametrize("answer", ["invalid_grant", "good", "500"])
-def test_a_login_meanwhile_wins_over_whatever_is_answered_then(authsome, acme, answer):
+@pytest.mark.parametrize("force", [True, False])
+def test_a_login_meanwhile_wins_over_whatever_is_answered_then(authsome, acme, answer, force):
+    """A login in place keeps the part keys, one by force draws new ones: the helper can open just the one."""
+
     def late(request):
         request.family.go.wait(LONGEST_HOLD_S)
         PLAYS[answer](request)
 
-    old = acme.login("default", late, left=DEAD_S)
+    old = acme.login("default", "404", left=DEAD_S)
+    assert acme.token("default").returncode == 5  # so that it is expired, and may be logged in to
+    old.play = late
+    old.arrived.clear()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(acme.token, "default")
         assert old.arrived.wait(60)
-        new = acme.login("default")
+        new = acme.login("default", force=force)
         old.go.set()
         done = waiting.result()
     assert (done.returncode, done.stderr) == (0, b"")

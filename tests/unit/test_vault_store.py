@@ -14,10 +14,12 @@ import pytest
 
 from authsome_env.errors import AuthsomeError, VaultDamaged, VaultFormat, VaultNotFound
 from authsome_env.model import Connection, Secret
+from authsome_env.vault.clients import StoredClient
 from authsome_env.vault.format import METADATA, SEALED
 from authsome_env.vault.home import Home
 from authsome_env.vault.manage import create_vault
-from authsome_env.vault.store import new_id
+from authsome_env.vault.part_keys import PartKeys
+from authsome_env.vault.store import Vault, new_id
 from authsome_env.vault.unlock import KeyAccess, open_vault
 
 NOW = 1_800_000_000.0
@@ -295,3 +297,20 @@ def test_providers_are_listed_without_reading_every_row(access):
         assert vault.providers() == ["one", "two"]
         assert vault.providers_without_default() == ["two"]
         assert [each.connection.name for each in vault.defaults()] == ["b"]
+
+
+def test_a_client_that_is_put_again_is_open_to_who_has_its_key(access):
+    """A helper that refreshes one connection goes on while another one is logged in."""
+    fill(access, connection())
+    with open_vault("default", access) as vault:
+        for secret in ("first", "second"):
+            with vault.transaction():
+                vault.clients.put(StoredClient("acme", "id", {"client_secret": Secret(secret)}))
+            if secret == "first":
+                given = vault.part_keys(vault.find("acme", "default"))
+        helper = Vault(vault.database, vault.name, vault.id, PartKeys(vault.id, None, given))
+        assert helper.clients.find("acme").fields["client_secret"].reveal() == "second"
+        with vault.transaction():
+            vault.database.rows("UPDATE clients SET client_key = x'00'")
+            vault.clients.put(StoredClient("acme", "id", {}))  # also over one that is damaged
+        assert vault.clients.find("acme").fields == {}
