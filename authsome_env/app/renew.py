@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 
 from authsome_env.errors import AuthsomeError, CredentialUnusable, LoginFailed, StorageError, Unreachable
-from authsome_env.oauth.grant import Grant
+from authsome_env.oauth.grant import REFUSED, Grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,8 +132,12 @@ class _Job:
         """If whoever we waited for has tried since we came, its failure is ours, too."""
         grant = self._grant(current)
         if grant is not None and (grant.tried_at or 0) >= self.began:
-            why = current.connection.last_error or "the provider did not refresh"
-            raise Unreachable(f"{current.connection.reference}: {why}", "try again later")
+            connection = current.connection
+            why = connection.last_error or "the provider did not refresh"
+            if why.startswith(REFUSED):
+                login = f"authsome login {connection.provider} -c {connection.name}"
+                raise CredentialUnusable(f"{connection.reference}: {why}", login)
+            raise Unreachable(f"{connection.reference}: {why}", "try again later")
 
     def _grant(self, current: Credential) -> Grant | None:
         packed = self.vault.renew_part(current)

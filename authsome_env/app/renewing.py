@@ -20,7 +20,7 @@ from authsome_env.errors import (
     Unreachable,
 )
 from authsome_env.oauth.answer import TOKEN_FIELD
-from authsome_env.oauth.grant import Grant
+from authsome_env.oauth.grant import REFUSED, Grant
 from authsome_env.oauth.messages import Garbled, Later, NoAnswer, NotSent, Refused, TokenSet
 from authsome_env.oauth.renewal import check_origin, is_clients_fault, is_dead, next_grant, renew
 from authsome_env.oauth.token_request import TokenEndpoint
@@ -165,7 +165,7 @@ class Renewing:
         login = f"authsome login {connection.provider} -c {connection.name}"
         if isinstance(outcome, Refused):
             dead = is_dead(outcome)
-            self._failed(grant, f"refused: {outcome}", in_doubt=False, refused=dead)
+            self._failed(grant, f"{REFUSED}{outcome}", in_doubt=False, refused=dead)
             if dead:
                 raise CredentialUnusable(f"{reference}: the provider refused to refresh ({outcome})", login)
             if is_clients_fault(outcome):

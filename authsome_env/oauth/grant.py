@@ -26,6 +26,9 @@ NEARLY_DEAD_S = 30.0
 """A refresh token whose last use got no answer is used again when its access token has only this left, or a
 tenth of its lifetime: if it was rotated, nothing more can be lost then."""
 
+REFUSED = "refused: "
+"""How the record of a failure begins that was the provider's no."""
+
 LONGEST_RETRY_S = 3600.0
 """No server is left alone for longer, whatever it asks for."""
 

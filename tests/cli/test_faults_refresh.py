@@ -291,6 +291,38 @@ def test_several_due_tokens_are_refreshed_at_the_same_time(authsome, acme):
     assert (tokens, said) == ([family.access for family in families], [])
 
 
+@pytest.mark.parametrize(("answer", "code"), [("invalid_client", 5), ("invalid_grant", 5), ("500", 8)])
+def test_those_who_wait_share_the_failure_of_the_one_who_asked(authsome, acme, answer, code):
+    def late(request):
+        request.family.go.wait(LONGEST_HOLD_S)
+        PLAYS[answer](request)
+
+    family = acme.login("default", late, left=DEAD_S)
+    with ThreadPoolExecutor(3) as pool:
+        asking = [pool.submit(acme.token, "default") for _ in range(3)]
+        assert family.arrived.wait(60)
+        while waiting_for_lock(authsome) < 3:
+            time.sleep(0.02)
+        family.go.set()
+        ended = [each.result() for each in asking]
+    assert [done.returncode for done in ended] == [code] * 3
+    assert family.asked == 1
+
+
+def waiting_for_lock(authsome):
+    """How many commands have a lock of this home open, or wait for their helper."""
+    found = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                ours = f"AUTHSOME_HOME={authsome.home}".encode() in file.read()
+            targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            found += ours and any("/locks/" in each or "socket:" in each for each in targets)
+        except OSError:  # it has ended
+            pass
+    return found
+
+
 @pytest.mark.parametrize("answer", ["invalid_grant", "good", "500"])
 @pytest.mark.parametrize("force", [True, False])
 def test_a_login_meanwhile_wins_over_whatever_is_answered_then(authsome, acme, answer, force):
