@@ -121,3 +121,15 @@ class Acme:
         """Whether the vault holds what the server would take."""
         _, access, grant = self.record(name)
         return (access, grant.refresh_token.reveal()) == (family.access, family.refresh)
+
+    def delivered(self, names):
+        """The tokens of connections, refreshed by one command, and the lines that it said."""
+        maps = [f"--map=TOKEN_{number}={self.name}:{name}" for number, name in enumerate(names)]
+        done = self.authsome("env", "--format", "json", "--none", *maps, check=True)
+        given = json.loads(done.stdout)
+        return [given[f"TOKEN_{number}"] for number in range(len(names))], done.stderr.decode().splitlines()
+
+    def inspected(self):
+        """By connection, what `inspect` shows."""
+        shown = json.loads(self.authsome("inspect", self.name, "--json", check=True).stdout)
+        return {each["connection"]: each for each in shown["connections"]}
