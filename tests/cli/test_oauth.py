@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import signal
 import socket
 import subprocess
 import sys
@@ -262,24 +260,6 @@ def test_an_address_or_a_code_is_pasted_where_there_is_no_browser(authsome, conn
     assert shown(authsome)["account"] == "alice"
 
 
-def test_a_server_that_is_gone_costs_a_warning_until_the_token_is_dead(authsome, connect):
-    server = connect(20)
-    connect.login(check=True)
-    value = token(authsome)
-    server.stop()
-    time.sleep(max(0.0, shown(authsome)["expires_at"] - 3.8 - time.time()))
-    alive = authsome("token", "acme", check=True)
-    assert alive.stdout.decode().strip() == value
-    assert alive.stderr.count(b"warning") == 1
-    assert b"acme:default could not be refreshed" in alive.stderr
-    assert shown(authsome)["status"] == "expiring"
-    assert b"cannot connect to" in authsome("inspect", "acme").stdout
-    time.sleep(max(0.0, shown(authsome)["expires_at"] + 0.2 - time.time()))
-    dead = authsome("token", "acme")
-    assert (dead.returncode, dead.stdout) == (8, b"")
-    assert b"cannot connect to" in dead.stderr
-
-
 def test_a_definition_that_changes_its_server_gets_no_token(authsome, connect):
     connect(2)
     connect.login(check=True)
@@ -289,26 +269,6 @@ def test_a_definition_that_changes_its_server_gets_no_token(authsome, connect):
     assert stopped.returncode == 5
     assert b"is defined with another server by now" in stopped.stderr
     assert other.counts()["refreshes"] == 0
-
-
-def test_a_refresh_survives_the_death_of_all_who_asked_for_it(authsome, connect):
-    """Signals and kills at random moments: the rotated token is never lost, never spent twice."""
-    server = connect(2)
-    connect.login(check=True)
-    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM) * 5:
-        time.sleep(1.7)
-        crowd = [authsome.start("run", "-p", "acme", "--", "true") for _ in range(3)]
-        time.sleep(random.uniform(0.0, 0.25))
-        for each in crowd:
-            try:
-                os.killpg(each.pid, number)
-            except ProcessLookupError:
-                pass
-        for each in crowd:
-            each.wait(30)
-    time.sleep(1.7)
-    assert server.account(token(authsome)) == "alice"
-    assert shown(authsome)["status"] == "connected"
 
 
 def test_the_python_api_sends_a_fresh_token(authsome, connect, serve):
