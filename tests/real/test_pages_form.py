@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import secrets
 import subprocess
+import threading
 
 import pytest
 from playwright.sync_api import Error, expect
@@ -91,6 +93,28 @@ def command(authsome, browser):
             each.end()
     assert complaints == []
     assert [each.url for each in asked if not each.url.startswith("http://127.0.0.1:")] == []
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    """An empty page of another site, which is on this machine, too."""
+
+    class Empty(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b'<!doctype html><link rel="icon" href="data:,">')
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}/"
+        server.shutdown()
+        thread.join()
 
 
 def history(page):
@@ -309,17 +333,23 @@ def test_what_gets_into_the_page_can_do_nothing(command, words):
     assert form.end() == 9
 
 
-def test_another_site_can_neither_frame_it_nor_post_to_it_nor_read_it(browser, command, made_up_key):
+def test_another_site_can_neither_frame_it_nor_post_to_it_nor_read_it(
+    browser, command, made_up_key, elsewhere
+):
     form = command("login", "openai")
     # The same machine by another name is another site; the worst that may be assumed is a known address.
     other = browser.open(form.url.replace("127.0.0.1", "localhost"))
     assert other.inner_text("body").strip() == "this is not the place that you look for"
-    other = browser.open("about:blank")
+    other = browser.open(elsewhere)
     other.set_content(
-        f'<iframe src="{form.url}"></iframe><form method="post" action="{form.url}" target="_blank">'
+        f'<form method="post" action="{form.url}" target="_blank">'
         '<input name="api_key" value="sk-of-the-attacker-0123456789"><button>x</button></form>'
     )
-    other.wait_for_timeout(0)
+    frame = (
+        "url => new Promise(done => { const e = document.createElement('iframe'); e.onload = done;"
+        " e.src = url; document.body.append(e) })"
+    )
+    other.evaluate(frame, form.url)
     assert other.frames[1].get_by_label("API key").count() == 0
     with browser.context.expect_page() as opened:
         other.get_by_role("button").click()
