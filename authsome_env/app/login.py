@@ -61,6 +61,8 @@ def check_login(workspace: Workspace, provider: str, name: str, *, force: bool) 
     vault = workspace.open_if_any()
     if vault is not None:
         with vault:
+            if vault.database.obstacle is not None:
+                raise vault.database.obstacle
             _check_free(vault, provider, name, workspace.now(), force=force)
 
 

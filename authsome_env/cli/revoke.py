@@ -21,7 +21,7 @@ def revoke(
 ) -> int:
     """Tokens are revoked at the provider, then deleted here. Without -c: all connections of the provider, and
     its client. What the provider refuses is told, and deleted here all the same; the exit code is 5 then, or
-    8 if it could not be reached.
+    8 if it could not be reached or did not decide.
 
     Example: authsome revoke github -c work
     """

@@ -195,6 +195,8 @@ def test_without_the_right_to_write_a_vault_can_be_read(authsome, made_up_key, n
         check_reading(authsome, AS_ANYBODY)
         for name, words in WRITERS.items():
             check_refusal(authsome(*words, through=AS_ANYBODY), name)
+        nothing_given = ("login", "openai", "-c", "late")  # so it is refused before anything is asked for
+        check_refusal(authsome(*nothing_given, through=AS_ANYBODY), "late")
         check_reading(authsome, AS_ANYBODY)
     finally:
         for folder in folders:
