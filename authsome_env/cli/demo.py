@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,12 +36,18 @@ def demo(invocation: Invocation) -> None:
 
     Example: authsome demo
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)  # so that nothing is left behind
     with tempfile.TemporaryDirectory(prefix="authsome-demo-", dir=_memory()) as home, _Server() as server:
         tour = _Tour(home, invocation, server.port)
         _carry_out(tour)
     if invocation.json:
         invocation.data(json.dumps({"steps": tour.steps}) + "\n")
     tour.show("That was all in a folder that is gone again. Now yours: authsome provider list")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _carry_out(tour: _Tour) -> None:
