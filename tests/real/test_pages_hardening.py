@@ -331,7 +331,7 @@ def test_a_slip_is_shown_escaped_and_without_the_secret(serve):
     page = served.get().decode()
     assert 'value="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;\ufffd\ufffd"' in page
     assert 'value="north"' in page
-    assert "it begins with A" in page
+    assert "It begins with A." in page
     assert "typed-secret" not in page
     served.end()
 
