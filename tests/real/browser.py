@@ -37,7 +37,14 @@ class Browser:
         """The next page (of Playwright) that was opened by another program."""
         while not self._arrived:
             self.context.wait_for_event("page")
-        return self._arrived.pop(0)
+        page = self._arrived.pop(0)
+        page.wait_for_url(lambda url: url != "about:blank")
+        return page
+
+    def has_arrived(self):
+        """Whether there is one; looks for a moment."""
+        self.context.pages[0].wait_for_timeout(20)
+        return bool(self._arrived)
 
     def open(self, url):
         """A page that the test itself opens."""

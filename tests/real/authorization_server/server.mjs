@@ -47,7 +47,7 @@ const client = (id, method, grants, more = {}) => ({
 const clients = [
   client('native', 'none', [...CODE, DEVICE]),
   client('basic:client/id', 'client_secret_basic', [...CODE, DEVICE, 'client_credentials'], { client_secret: HARD_SECRET }),
-  client('post', 'client_secret_post', [...CODE, 'client_credentials', EXCHANGE], { client_secret: HARD_SECRET }),
+  client('post', 'client_secret_post', [...CODE, DEVICE, 'client_credentials', EXCHANGE], { client_secret: HARD_SECRET }),
   client('resource', 'client_secret_basic', [], { client_secret: PLAIN_SECRET }),
 ];
 
@@ -217,6 +217,13 @@ async function interact(request, response) {
   }
 }
 
+// Whose access token it is, whatever its scopes, as GitHub's /user says; the package's /me wants `openid`.
+async function user(request, response) {
+  const token = await provider.AccessToken.find((request.headers.authorization ?? '').split(' ')[1] ?? '');
+  if (token) answer(response, { id: token.accountId, login: token.accountId });
+  else response.writeHead(401).end();
+}
+
 const answer = (response, body) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.end(JSON.stringify(body));
@@ -228,6 +235,7 @@ async function handle(request, response) {
     const path = request.url.split('?')[0];
     if (path === '/test/counts') answer(response, counts);
     else if (path === '/test/knobs') answer(response, Object.assign(knobs, JSON.parse(await read(request))));
+    else if (path === '/test/user') await user(request, response);
     else if (path.startsWith('/interaction/')) await interact(request, response);
     else {
       // RFC 8414 section 3: the same document by its other name
