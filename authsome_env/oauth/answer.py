@@ -238,7 +238,7 @@ def _until(stated: Any, now: float) -> Any:
             return stated
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     try:
-        return float(stated) - now if stated is not None else None
+        return stated if stated is None or isinstance(stated, bool) else float(stated) - now
     except (TypeError, ValueError, OverflowError):
         return stated
 

@@ -37,6 +37,8 @@ class Handler(BaseHTTPRequestHandler):
         encoded = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(encoded)))
+        for name, value in server.more.items() if status == 429 else ():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(encoded)
 
@@ -55,6 +57,7 @@ class Provider(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.requests = []
         self.say = {}
+        self.more = {}
         self.living = set()
 
     def usual(self, path, _, bearer):
@@ -457,6 +460,34 @@ def test_what_cannot_be_refreshed_is_said(authsome, define, set_client, made_up_
     assert b"authsome login acme -c default --force" in failed.stderr
 
 
+def test_a_server_that_asks_to_be_left_alone_is_unless_forced(authsome, define, set_client, provider):
+    define()
+    set_client()
+    authsome("login", "acme", check=True)
+    provider.say["/token"] = lambda *_: (429, {})
+    provider.more = {"Retry-After": "600"}
+    assert authsome("refresh", "acme").returncode == 8
+    asked = len(provider.to("/token"))
+    waits = authsome("refresh", "acme")
+    assert (waits.returncode, b"asks to be left alone for" in waits.stderr) == (8, True)
+    assert b"authsome refresh acme -c default --force" in waits.stderr
+    assert len(provider.to("/token")) == asked
+    del provider.say["/token"]
+    authsome("refresh", "acme", "--force", check=True)
+    assert len(provider.to("/token")) == asked + 1
+    done = authsome("refresh", "acme", "--json", check=True)  # all is forgotten that stood in the way
+    assert json.loads(done.stdout)["status"] == "connected"
+
+
+def test_no_browser_is_opened_where_none_is_wanted(authsome, define, provider, tmp_path):
+    define(flow="pkce", authorization_url=f"{provider.url}/authorize", client={"client_id": "cid"})
+    mark = tmp_path / "opened"
+    environ = {"BROWSER": f"touch {mark} %s"}
+    authsome("login", "acme", "--no-browser", input=b"made-up-code\n", env=environ, check=True)
+    assert not mark.exists()
+    assert provider.last()[1]["code"] == "made-up-code"
+
+
 # Revoke
 
 OWN_WAY = {
@@ -634,6 +665,17 @@ def test_the_same_without_threads(vault, provider):
 
     assert anyio.run(main) == [200] * 4
     assert len(provider.to("/token")) - asked == 1
+
+
+def test_a_token_that_another_process_replaced_is_taken_without_a_refresh(authsome, vault, provider):
+    flow = vault.httpx_auth("acme").sync_auth_flow(httpx2.Request("GET", f"{provider.url}/me"))
+    request = next(flow)
+    old = request.headers["Authorization"]
+    authsome("refresh", "acme", check=True)
+    asked = len(provider.to("/token"))
+    again = flow.send(httpx2.Response(401, request=request))
+    assert again.headers["Authorization"] == f"Bearer {vault.get_access_token('acme')}" != old
+    assert len(provider.to("/token")) == asked
 
 
 def test_a_client_stays_with_the_account_that_it_began_with(authsome, vault, provider):

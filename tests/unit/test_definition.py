@@ -389,6 +389,30 @@ MISTAKES = [
         {"fields": {"x": "/rt"}},
         "oauth.answer.fields.x: cannot be an extra field",
     ),
+    *(
+        (OAUTH, f"oauth.assertion.{key}", value, what)
+        for key, value, what in (
+            ("lifetime", 3601, "is no number of seconds from 1 to 3600"),
+            ("lifetime", 0, "is no number of seconds"),
+            ("lifetime", True, "is no number of seconds"),
+            ("lifetime", "60", "is no number of seconds"),
+            ("key", "no_field", "'no_field' is none of the fields"),
+            ("algorithm", "none", "is unknown"),
+            ("algorithm", "HS256", "is unknown"),
+            ("send", "cookie", "'cookie' is unknown"),
+            ("scope", "header", "'header' is unknown"),
+            ("issuer", "{no_field}", "there is no field 'no_field'"),
+            ("audience", "{token_uri}", "there is no field 'token_uri'"),
+        )
+    ),
+    (
+        OAUTH,
+        "oauth.assertion",
+        {"fields": [{"name": "private_key"}]},
+        "oauth.assertion.issuer: is missing",
+    ),
+    (OAUTH, "oauth.assertion.fields", [], "is not a list of fields"),
+    (OAUTH, "oauth.exchange.audience", " ", "is empty"),
     (OAUTH, "oauth.scope_parameter", "state", "is set by the flow itself"),
     (OAUTH, "oauth.scope_parameter", "", "is empty"),
     (

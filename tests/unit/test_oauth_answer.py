@@ -76,6 +76,55 @@ def test_scopes_are_those_granted(scope, granted):
     assert read(tokens(scope=scope)).scopes == granted
 
 
+@pytest.mark.parametrize("token", ["\ud800", "a b", "a\nb", "a\0b", "ä"])
+def test_a_refresh_token_that_could_not_be_sent_back_is_none_and_said(token):
+    answer = read(tokens(refresh_token=token))
+    assert answer.refresh_token is None
+    assert len(answer.warnings) == 1
+
+
+@pytest.mark.parametrize("scope", ["a \ud800 b", ["a", "\x1b[2J", 7, "b"], "a\0 \u202e a b"])
+def test_scopes_can_be_shown_and_kept(scope):
+    assert read(tokens(scope=scope)).scopes.split()[-1] == "b"
+    read(tokens(scope=scope)).scopes.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("T1", "T1"),
+        (7, "7"),
+        ("two\nlines", "two\nlines"),
+        ("j" * 3000, "j" * 3000),  # an ID token is of this size
+        ("a\0b", None),
+        ("\ud800", None),
+        ("x" * 140_000, None),
+        ("ä" * 70_000, None),
+        (True, None),
+        (None, None),
+        ({}, None),
+        ("", None),
+    ],
+)
+def test_a_field_is_kept_whole_or_not_at_all(value, kept):
+    fields = read({**tokens(), "team": {"id": value}}, shape=Answer(fields={"team": "/team/id"})).fields
+    assert {name: secret.reveal() for name, secret in fields.items()} == ({"team": kept} if kept else {})
+
+
+@pytest.mark.parametrize("stated", [10**400, "9" * 400, "nan", "soon", {}, True])
+def test_a_point_of_time_that_makes_no_sense_is_none(stated):
+    answer = read({**tokens(), "until": stated}, shape=Answer(expires_at="/until"))
+    assert answer.lifetime in (None, 10 * 365 * 86400.0)
+
+
+def test_the_type_of_a_token_stands_beside_it_and_may_have_another_name():
+    shape = Answer(access_token="/user/access_token", token_types=("user",))
+    user = {"access_token": "u", "token_type": "USER"}
+    assert read({"user": user, "token_type": "mac"}, shape=shape).access_token.reveal() == "u"
+    assert isinstance(read({"user": {**user, "token_type": "bot"}}, shape=shape), Garbled)
+    assert isinstance(read({"user": user}, shape=Answer(access_token="/user/access_token")), Garbled)
+
+
 @pytest.mark.parametrize("kind", ["bearer", "BEARER", "N_A", None])
 def test_a_bearer_token_is_one_in_any_case(kind):
     assert isinstance(read({"access_token": "at", "token_type": kind}), TokenSet)
