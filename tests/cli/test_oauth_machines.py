@@ -447,17 +447,17 @@ def test_a_refusal_says_what_to_look_at(authsome, define, set_client, provider):
 # Refresh
 
 
-def test_what_cannot_be_refreshed_is_said(authsome, define, set_client, made_up_key, provider):
+def test_a_key_is_not_refreshed_and_a_machine_asks_anew(authsome, define, set_client, made_up_key, provider):
     authsome("login", "openai", "--stdin", input=made_up_key(), check=True)
     failed = authsome("refresh", "openai")
     assert (failed.returncode, b"is an API key, which stays as it is" in failed.stderr) == (4, True)
     define()
     set_client()
-    provider.say["/token"] = lambda *_: (200, {"access_token": "made-up", "token_type": "bearer"})
-    authsome("login", "acme", check=True)  # no lifetime, so there is nothing to renew
-    failed = authsome("refresh", "acme")
-    assert (failed.returncode, b"has no refresh token" in failed.stderr) == (4, True)
-    assert b"authsome login acme -c default --force" in failed.stderr
+    tokens = iter(("first", "second"))
+    provider.say["/token"] = lambda *_: (200, {"access_token": next(tokens), "token_type": "bearer"})
+    authsome("login", "acme", check=True)  # no lifetime, so it is never due
+    authsome("refresh", "acme", check=True)
+    assert authsome("token", "acme", check=True).stdout == b"second\n"
 
 
 def test_a_server_that_asks_to_be_left_alone_is_unless_forced(authsome, define, set_client, provider):
