@@ -217,7 +217,7 @@ def test_a_signal_ends_it_and_frees_the_port(acme, signal_number):
 def test_without_the_browser_s_help_the_url_is_opened_by_hand(acme, tmp_path, browser_is):
     script, pid = tmp_path / "browser", tmp_path / "pid"
     script.write_text(
-        f"#!/bin/sh\necho noise; echo noise >&2\necho $$ >{pid}\nexec sleep 600\n"
+        f"#!/bin/sh\necho noise; echo noise >&2\necho $$ >{pid}\nexec sleep 60\n"
         if browser_is == "hanging"
         else "#!/bin/sh\nexit 1\n"
     )

@@ -65,11 +65,11 @@ def test_four_ways_in_each_refreshed_and_ended_alone(acme):
 
 
 def test_a_client_is_registered_once_for_all_logins_and_goes_with_the_last(acme):
-    before = acme.server.counts()["clients_registered"]
+    before = acme.server.counts()
     acme.define("dcr_pkce", client=None)
     assert acme.login()[0] == 0
     assert acme.login("-c", "work", account="bob")[0] == 0
-    assert acme.server.counts()["clients_registered"] == before + 1
+    assert acme.server.counts()["clients_registered"] == before["clients_registered"] + 1
     clients = {
         acme.server.introspect(acme.token(f"acme:{name}"))["client_id"] for name in ("default", "work")
     }
@@ -77,6 +77,9 @@ def test_a_client_is_registered_once_for_all_logins_and_goes_with_the_last(acme)
     assert "registered by authsome" in shown
     assert clients == {re.search(r"client id +(\S+)", shown)[1]}
     acme.program("refresh", "acme", check=True)
+    acme.program("revoke", "acme", "--yes", check=True)
+    assert acme.server.counts()["clients_deleted"] == before["clients_deleted"] + 1  # RFC 7592
+    assert "none yet" in acme.program("client", "show", "acme", check=True).stdout.decode()
 
 
 def test_force_switches_the_default_and_says_so(acme):

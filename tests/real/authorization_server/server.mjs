@@ -21,7 +21,7 @@ const knobs = {
   approve: 'form', // a person clicks; 'auto': `login_hint` (or alice) is signed in and agrees to all
   answer_delay: 0, // of the token endpoint, after the work is done: refresh tokens are rotated by then
 };
-const counts = { by_grant: {}, clients_registered: 0, families_revoked: 0 };
+const counts = { by_grant: {}, clients_registered: 0, clients_deleted: 0, families_revoked: 0 };
 
 const CODE = ['authorization_code', 'refresh_token'];
 const DEVICE = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -159,6 +159,7 @@ provider.use(async (context, next) => {
 
 provider.on('grant.revoked', () => { counts.families_revoked += 1; });
 provider.on('registration_create.success', () => { counts.clients_registered += 1; });
+provider.on('registration_delete.success', () => { counts.clients_deleted += 1; });
 provider.use(async (context, next) => {
   await next();
   if (context.oidc?.route !== 'token') return;
