@@ -10,6 +10,7 @@ import pytest
 
 HAND_OVER = os.path.join(os.path.dirname(__file__), "probes", "hand_over.py")
 WAIT_MS = 60_000
+LOADED = "location.href != 'about:blank' && document.readyState == 'complete'"
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-proxy-server", "--remote-debugging-port=0"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -38,7 +39,7 @@ class Browser:
         while not self._arrived:
             self.context.wait_for_event("page")
         page = self._arrived.pop(0)
-        page.wait_for_url(lambda url: url != "about:blank")
+        page.wait_for_function(LOADED)  # asked for, because the event may have been before we listened
         return page
 
     def has_arrived(self):
