@@ -11,14 +11,17 @@ from .app.find import find_connection, pick_field
 from .app.fresh import use_fresh
 from .app.resolve import Selection, known_fields, resolve
 from .app.workspace import Workspace
+from .errors import NotAllowed
 from .model import Connection, check_provider_name
+from .providers.template import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import httpx2
 
     from .clock import Clock
+    from .vault.store import Credential
 
 REFUSED_ANEW_S = 30.0
 """A token that is younger and refused all the same is not refused for its age; a new one fares no better."""
@@ -83,31 +86,43 @@ class Vault:
         Bytes that are not UTF-8 are surrogate escapes. Raises ProviderNotFound, ConnectionNotFound,
         NoDefault, CredentialUnusable, UsageError, and whatever keeps the vault from opening.
         """
-        _, token = self._fresh(provider, connection, field)
-        return token
+        credential, known = self._fresh(provider, connection)
+        return pick_field(credential, field, known).reveal()
 
     def httpx_auth(self, provider: str, *, connection: str | None = None) -> httpx2.Auth:
         """See the function of that name."""
         from .httpx_auth import VaultAuth
 
         how = self._workspace.registry().load(provider).api_key
-        name, prefix = (how.header_name, how.header_prefix) if how else ("Authorization", "Bearer")
+        name, prefix, template = ("Authorization", "Bearer", None)
+        if how is not None:
+            name, prefix, template = how.header_name, how.header_prefix, how.header_value
+        if template is not None and not template:
+            raise NotAllowed(
+                f"requests to {provider} carry their credential in no header",
+                "get_access_token and environment give its values",
+            )
         bound = connection
 
-        def written(token: str) -> str:
+        def written(credential: Credential, known: Sequence[str]) -> str:
+            if template is not None:
+                value = render(template, credential.fields)
+                return value.reveal() if value else ""
+            token = pick_field(credential, None, known).reveal()
             return f"{prefix} {token}" if prefix else token
 
         def header() -> tuple[str, str]:
             nonlocal bound  # another default later on must not make this client another account's
-            bound, token = self._fresh(provider, bound, None)
-            return name, written(token)
+            credential, known = self._fresh(provider, bound)
+            bound = credential.connection.name
+            return name, written(credential, known)
 
         def replace(refused: str) -> bool:
             with self._workspace.open() as vault:
                 # The very credential that is compared is renewed, and nobody renews one that changed since.
                 credential = find_connection(self._workspace, vault, provider, bound)
                 known, _ = known_fields(self._workspace, vault, provider)
-                if written(pick_field(credential, None, known).reveal()) != refused:
+                if written(credential, known) != refused:
                     return True
                 found = credential.connection
                 age = self._workspace.now() - (found.refreshed_at or 0.0)
@@ -119,16 +134,15 @@ class Vault:
 
         return VaultAuth(header, replace)
 
-    def _fresh(self, provider: str, connection: str | None, field: str | None) -> tuple[str, str]:
-        """The connection's name, and the value. Raises as `get_access_token`."""
+    def _fresh(self, provider: str, connection: str | None) -> tuple[Credential, Sequence[str]]:
+        """The credential, and the fields that its definition knows. Raises as `get_access_token`."""
         with self._workspace.open() as vault:
             found = find_connection(self._workspace, vault, provider, connection)
             credential, warned = use_fresh(self._workspace, vault, found)
             known, _ = known_fields(self._workspace, vault, provider)
-            value = pick_field(credential, field, known).reveal()
         for warning in warned:
             warnings.warn(warning, stacklevel=3)
-        return credential.connection.name, value
+        return credential, known
 
     def environment(
         self,

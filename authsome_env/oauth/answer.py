@@ -216,7 +216,7 @@ def _lifetime(document: dict[str, Any], shape: Answer, now: float, warnings: lis
     if shape.expires_at is not None and stated is None:
         stated = _until(read_pointer(document, shape.expires_at), now)
     if stated is None or stated == "":
-        return None
+        return None if shape.lifetime is None else float(shape.lifetime)
     try:
         seconds = float(stated) if isinstance(stated, str | int | float) else math.nan
     except (ValueError, OverflowError):

@@ -137,7 +137,9 @@ def _own_way(way: Revocation, url: str, endpoint: TokenEndpoint, token: Secret) 
         body |= {"client_id": client_id, "client_secret": secret}
     kind = "application/json" if way.body_format == "json" else "application/x-www-form-urlencoded"
     raw = (json.dumps(body) if way.body_format == "json" else urlencode(body)).encode() if body else b""
-    return Request(way.method, url, {**({"Content-Type": kind} if raw else {}), **headers}, raw)
+    if raw:  # an empty body has no type, and Dropbox insists on it
+        headers["Content-Type"] = kind
+    return Request(way.method, url, headers, raw)
 
 
 def _outcome(kind: str, response: Response, oauth: OAuth, secrets: Sequence[str]) -> Revoked:

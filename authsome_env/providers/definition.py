@@ -11,12 +11,14 @@ from authsome_env.model import check_provider_name
 from . import source
 from .environment import quick_definition
 from .field_list import read_fields, read_pattern
+from .kinds import KINDS, OTHER
 from .oauth_section import read_account, read_client, read_oauth
 from .older import upgrade
 from .position import line_of
 from .problem import Problem
 from .reader import Node, is_header_name
 from .schema import FLOWS, ApiKey, Client, Definition, Field, OAuth
+from .template import check_template
 
 if TYPE_CHECKING:
     from .environment import QuickDefinition
@@ -120,7 +122,7 @@ def _definition(node: Node, quick: QuickDefinition, ignored: tuple[str, ...]) ->
         fields = tuple(Field(name, name.replace("_", " ")) for name in quick.fields)
     else:
         key_node = node.object("api_key")
-        api_key = _api_key(key_node)
+        api_key = _api_key(key_node, quick.fields)
         fields, more = _fields(node, api_key, display_name)
         unknown += [*key_node.rest(), *more]
     account = None
@@ -134,7 +136,10 @@ def _definition(node: Node, quick: QuickDefinition, ignored: tuple[str, ...]) ->
     return Definition(
         name=quick.name,
         display_name=display_name,
+        kind=node.choice("kind", tuple(KINDS), OTHER),
         docs=node.url("docs"),
+        note=node.filled("note"),
+        example=node.filled("example"),
         auth_type=quick.auth_type,
         flow=flow,
         flows=flows,
@@ -172,15 +177,21 @@ def _flows(node: Node, auth_type: str) -> tuple[str, tuple[str, ...]]:
     return flow, flows or (flow,)
 
 
-def _api_key(node: Node) -> ApiKey:
+def _api_key(node: Node, fields: tuple[str, ...]) -> ApiKey:
     usual = ApiKey()
     name = node.filled("header_name") or usual.header_name
     if not is_header_name(name):
         raise node.problem("header_name", "is not the name of a header", "write for example X-Api-Key")
     prefix = node.text("header_prefix")
     prefix = usual.header_prefix if prefix is None else prefix
+    value = node.text("header_value")
+    try:
+        check_template(value or "", fields)
+    except ValueError as error:
+        what, _, allowed = str(error).partition("; ")
+        raise node.problem("header_value", what, allowed) from None
     pattern = read_pattern(node, "key_pattern")
-    return ApiKey(name, prefix, node.text("env_var"), pattern, node.filled("key_pattern_hint"))
+    return ApiKey(name, prefix, value, node.text("env_var"), pattern, node.filled("key_pattern_hint"))
 
 
 def _fields(node: Node, api_key: ApiKey, display_name: str) -> tuple[tuple[Field, ...], list[str]]:

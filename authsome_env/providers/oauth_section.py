@@ -224,7 +224,8 @@ def _pointers(node: Node, usual: Answer) -> dict[str, Any]:
     for name in ("scope", "error", "error_description"):
         if pointers[name] == pointers["access_token"]:
             raise node.problem(name, "points to the token", "what it finds is shown to people")
-    return pointers | {name: node.pointer(name) for name in ("ok", "expires_at")}
+    rest: dict[str, Any] = {name: node.pointer(name) for name in ("ok", "expires_at")}
+    return {**pointers, **rest, "lifetime": node.seconds("lifetime")}
 
 
 def _token_types(node: Node) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_WORDS = 500
 """Characters of a text that is shown to people."""
 
+YEAR_S = 366 * 86400
+
 
 class Node:
     """One object of the document. An absent key and null are the same."""
@@ -79,6 +81,15 @@ class Node:
             return default
         if not isinstance(value, bool):
             raise self.problem(key, "is neither true nor false", "write true or false, without quotes")
+        return value
+
+    def seconds(self, key: str) -> int | None:
+        """A whole number of seconds from 1 to a year."""
+        value = self.take(key)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= YEAR_S:
+            raise self.problem(key, f"is no whole number of seconds from 1 to {YEAR_S}", "write 3600")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:

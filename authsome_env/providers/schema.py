@@ -1,6 +1,10 @@
 """A provider's definition, version 1: the file, and what it becomes.
 
-    {"schema_version": 1, "name": "github", "display_name": "GitHub", "docs": "https://…",
+    {"schema_version": 1, "name": "github", "display_name": "GitHub",
+     "kind": "code",                            what it is listed under, see `kinds`
+     "docs": "https://…",                       where keys are made or clients registered, or what tells how
+     "note": "…",                               a sentence or two that a person needs to get it going
+     "example": "gh pr list",                   a command that reads the variables
      "auth_type": "oauth2",                     or "api_key"
      "flow": "pkce", "flows": ["pkce", "device_code"],      the default, and all that work
      "oauth": {…}, "client": {…}, "account": {…}, "git_hosts": ["github.com"],        for oauth2
@@ -44,6 +48,8 @@ base URL alone: with another one it must not be asked, for it would be told a st
                     "expires_in": …, "scope": …, "error": "/error", "error_description": …},
                 "expires_at": "/expires_at",    a point of time instead: Unix seconds or ISO 8601
                 "token_types": ["bot"],         what token_type, beside the token, may say besides Bearer
+                "lifetime": 3600,               seconds that a token counts as good for if its answer does not
+                                                say; absent: for ever, so that it is never refreshed
                 "ok": "/ok",                    if given, an answer is a failure unless this is true
                 "fields": {"team_id": "/team/id"}}       more texts that are kept and that templates may name
     "oauth.refresh_answer": the same, but `fields`, for the answer to a refresh, where that has another shape;
@@ -69,6 +75,8 @@ base URL alone: with another one it must not be asked, for it would be told a st
 
     "api_key": {"header_name": "Authorization", "header_prefix": "Bearer",     how a request carries it;
                                                 a prefix of "" leaves the key alone
+                "header_value": "Basic {user:password:base64}",     a template, instead of header_prefix and
+                                                key; "": no header can carry it (signatures, parameters)
                 "env_var": "OPENAI_API_KEY",    short for env {"OPENAI_API_KEY": "{api_key}"}
                 "key_pattern": "^sk-", "key_pattern_hint": "keys begin with sk-"}
     "fields": [{"name": "account_sid", "label": "Account SID", "secret": false, "optional": false,
@@ -125,6 +133,8 @@ class Answer:
     expires_at: str | None = None
     token_types: tuple[str, ...] = ()
     """In lower case; those that stand for a bearer token at this provider."""
+    lifetime: int | None = None
+    """Seconds, of a token whose answer says nothing of it."""
     fields: dict[str, str] = field(default_factory=dict)
     """Field of the credential to pointer. What is there must be a text or a number."""
 
@@ -222,11 +232,13 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """How a request carries the key: `header_name: header_prefix key`."""
+    """How a request carries the key: `header_name: header_prefix key`, or `header_name: header_value`."""
 
     header_name: str = "Authorization"
     header_prefix: str = "Bearer"
     """Empty: the key alone."""
+    header_value: str | None = None
+    """A template over the fields. Empty: there is no such header."""
     env_var: str | None = None
     key_pattern: str | None = None
     key_pattern_hint: str | None = None
@@ -249,7 +261,11 @@ class Definition:
 
     name: str
     display_name: str
+    kind: str
+    """A key of `kinds.KINDS`."""
     docs: str | None
+    note: str | None
+    example: str | None
     auth_type: str
     flow: str
     flows: tuple[str, ...]
