@@ -8,64 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from authsome_env.errors import InvalidDefinition, UsageError
+from authsome_env.errors import UsageError
 from authsome_env.providers.source import MAX_BYTES
 
 from . import arguments
-from .invocation import Invocation, printable
+from .invocation import Invocation
+from .provider_words import all_lines, page
 from .setting import workspace_of
-from .table import table
 
 if TYPE_CHECKING:
     from authsome_env.providers.schema import Definition
 
 
-def list_providers(invocation: Invocation) -> None:
-    """Example: authsome provider list"""
-    registry = workspace_of(invocation).registry()
-    listed: list[dict[str, Any]] = []
-    for name in registry.names():
-        origin = "registered" if registry.is_registered(name) else "bundled"
-        try:
-            definition = registry.load(name)
-        except InvalidDefinition as error:
-            listed.append({"name": name, "origin": origin, "error": error.message})
-            continue
-        listed.append(
-            {
-                "name": name,
-                "display_name": definition.display_name,
-                "auth_type": definition.auth_type,
-                "flows": list(definition.flows),
-                "variables": list(definition.env),
-                "origin": origin,
-            }
-        )
-    if invocation.json:
-        invocation.data(json.dumps({"providers": listed}) + "\n")
-        return
-    rows = [
-        [each["name"], "-", "-", f"broken: {each['error']}"]
-        if "error" in each
-        else [each["name"], each["display_name"], each["auth_type"], ", ".join(each["variables"])]
-        for each in listed
-    ]
-    heads = ("NAME", "SERVICE", "TYPE", "VARIABLES")
-    invocation.data(table(heads, rows, invocation))
-
-
 def show(invocation: Invocation, provider: arguments.Provider) -> None:
-    """Example: authsome provider show aws"""
+    """How to get a credential there, which variables it fills, and what to type next.
+
+    Example: authsome provider show aws
+    """
     registry = workspace_of(invocation).registry()
     definition = registry.load(provider)
     if invocation.json:
         described = definition_as_json(definition, bundled=not registry.is_registered(provider))
         invocation.data(json.dumps(described) + "\n")
         return
-    lines = definition_lines(definition)
-    lines.append(("log in", f"authsome login {provider}"))
-    width = max(len(label) for label, _ in lines)
-    invocation.data("".join(f"{label:<{width}}  {printable(value)}\n" for label, value in lines))
+    invocation.data(page(all_lines(definition, registry), invocation))
 
 
 def add(
@@ -102,18 +68,6 @@ def remove(invocation: Invocation, provider: arguments.Provider) -> None:
     if invocation.json:
         invocation.data(json.dumps({"name": provider, "bundled_is_back": back}) + "\n")
     invocation.say(f"removed {provider}{'; the bundled definition is back' if back else ''}")
-
-
-def test(invocation: Invocation, provider: arguments.Provider) -> None:
-    """Example: authsome provider test internal-api"""
-    definition = workspace_of(invocation).registry().load(provider)
-    if invocation.json:
-        result = {"name": provider, "ok": True, "unknown_keys": list(definition.unknown_keys)}
-        invocation.data(json.dumps(result) + "\n")
-        return
-    for key in definition.unknown_keys:
-        invocation.warn(f"{key} is unknown and has no effect")
-    invocation.data(f"{provider}: ok, fills {', '.join(definition.env) or 'no variable'}\n")
 
 
 def definition_as_json(definition: Definition, *, bundled: bool) -> dict[str, Any]:

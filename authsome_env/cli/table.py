@@ -11,7 +11,7 @@ from .invocation import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .invocation import Invocation
 
@@ -22,6 +22,21 @@ _ELLIPSIS = "…"
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], invocation: Invocation) -> str:
     """The table for stdout as it is: the header bold if it may be coloured, fitted to a terminal's width."""
     return layout(header, rows, bold=invocation.color, width=invocation.width)
+
+
+def grouped(
+    header: Sequence[str], groups: Mapping[str, Sequence[Sequence[str]]], invocation: Invocation
+) -> str:
+    """One table whose rows stand under the headings of their groups; an empty group is left out."""
+    rows = [row for group in groups.values() for row in group]
+    head, *lines = table(header, rows, invocation).splitlines(keepends=True)
+    text, done = head, 0
+    for heading, group in groups.items():
+        if group:
+            bold = f"\x1b[1m{heading}\x1b[0m" if invocation.color else heading
+            text += f"\n{bold}\n" + "".join(lines[done : done + len(group)])
+            done += len(group)
+    return text
 
 
 def layout(header: Sequence[str], rows: Sequence[Sequence[str]], *, bold: bool, width: int | None) -> str:

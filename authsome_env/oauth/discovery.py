@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .messages import Send
 
 # The definition's key → the metadata's (RFC 8414 section 2).
-_NAMES = {
+ENDPOINTS = {
     "authorization_url": "authorization_endpoint",
     "token_url": "token_endpoint",
     "device_authorization_url": "device_authorization_endpoint",
@@ -43,7 +43,7 @@ def find_endpoints(definition: Definition, base_url: str | None, flow: str, send
     base = base_url or oauth.base_url
     issuer = fill_base_url(oauth.issuer, base) if oauth.issuer else None
     urls = {
-        name: fill_base_url(url, base) if (url := getattr(oauth, name, None)) else None for name in _NAMES
+        name: fill_base_url(url, base) if (url := getattr(oauth, name, None)) else None for name in ENDPOINTS
     }
     elsewhere = base_url is not None and oauth.base_url is not None
     if elsewhere and not (oauth.revocation_url or "").startswith(BASE_URL):
@@ -52,17 +52,17 @@ def find_endpoints(definition: Definition, base_url: str | None, flow: str, send
     metadata: dict[str, Any] = {}
     if issuer is not None:
         try:
-            metadata = _fetch(issuer, definition.name, send)
+            metadata = find_metadata(issuer, definition.name, send)
         except (LoginFailed, Unreachable):
             if not all(urls[name] for name in required):
                 raise
-    for name, theirs in _NAMES.items():
+    for name, theirs in ENDPOINTS.items():
         if urls[name] is None and metadata.get(theirs) is not None:
             urls[name] = _checked(metadata[theirs], theirs, definition.name)
     for name in required:
         if urls[name] is None:
             raise LoginFailed(
-                f"the server of {definition.name} does not say where its {_NAMES[name]} is",
+                f"the server of {definition.name} does not say where its {ENDPOINTS[name]} is",
                 f"choose another flow, or give {name} in the definition",
             )
     return Endpoints(
@@ -86,7 +86,8 @@ def well_known(issuer: str) -> Iterator[str]:
         yield f"{origin(issuer)}{path}/.well-known/openid-configuration"
 
 
-def _fetch(issuer: str, provider: str, send: Send) -> dict[str, Any]:
+def find_metadata(issuer: str, provider: str, send: Send) -> dict[str, Any]:
+    """The issuer's document. Raises LoginFailed if it names another issuer, Unreachable."""
     reason = ""
     for url in well_known(issuer):
         response = send(Request("GET", url, {}))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 
 from authsome_env.durable import FolderLock, private_folder, replace_private, storage_error, sync_folder
-from authsome_env.errors import NotAllowed, ProviderExists, ProviderNotFound, UsageError, nearest
+from authsome_env.errors import (
+    InvalidDefinition,
+    NotAllowed,
+    ProviderExists,
+    ProviderNotFound,
+    UsageError,
+    nearest,
+)
 from authsome_env.model import check_provider_name
 
 from . import source
@@ -86,11 +93,31 @@ class Registry:
     def is_registered(self, name: str) -> bool:
         return os.path.lexists(self._path(check_provider_name(name)))
 
+    advice = (
+        "`authsome provider list --search WORD` looks for one;"
+        " `authsome provider add FILE` registers your own, a JSON file as the README shows it"
+    )
+    """For whoever has not found a provider."""
+
     def not_found(self, name: str) -> ProviderNotFound:
-        return ProviderNotFound(
-            f"there is no provider {name}{nearest(name, self.names())}",
-            "`authsome provider list` shows all, `authsome provider add FILE` registers one",
-        )
+        return ProviderNotFound(f"there is no provider {name}{self.suggestion(name)}", self.advice)
+
+    def suggestion(self, wanted: str) -> str:
+        """` (did you mean X?)`, or an empty string: those that have the word in their name, else in what
+        people call them, else the nearest name.
+        """
+        names = self.names()
+        word = wanted.casefold()
+        having = [name for name in names if word in name.split("-")]
+        having = having or [name for name in names if word in self._called(name)]
+        return f" (did you mean {' or '.join(having[:3])}?)" if having else nearest(wanted, names)
+
+    def _called(self, name: str) -> list[str]:
+        try:
+            called = self.load(name).display_name
+        except InvalidDefinition:
+            return []
+        return "".join(c if c.isalnum() else " " for c in called.casefold()).split()
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name + _SUFFIX)

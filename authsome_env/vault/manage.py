@@ -91,6 +91,15 @@ def describe_vault(name: str, home: Home) -> dict[str, Any]:
         database.close()
 
 
+def connected_providers(name: str, home: Home) -> set[str]:
+    """The providers that the vault's file names. Read without a key, so proven by nothing: to sort by.
+
+    Raises VaultNotFound, VaultDamaged, VaultFormat, StorageError.
+    """
+    with contextlib.closing(open_database(name, home)) as database:
+        return {row[0] for row in database.rows("SELECT DISTINCT provider FROM connections")}
+
+
 def remove_vault(name: str, access: KeyAccess) -> None:
     """Delete the vault, its master key and its cached key. A damaged vault is deleted all the same."""
     home = access.home

@@ -1,0 +1,96 @@
+"""`authsome provider list`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from authsome_env.errors import AuthsomeError, InvalidDefinition, ProviderNotFound
+from authsome_env.providers.kinds import KINDS, OTHER
+
+from .invocation import Invocation
+from .provider_words import LOGIN
+from .setting import workspace_of
+from .table import grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from authsome_env.app.workspace import Workspace
+    from authsome_env.providers.registry import Registry
+
+_HEADS = ("NAME", "SERVICE", "LOGIN", "VARIABLES")
+
+
+def list_providers(
+    invocation: Invocation,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="WORD", help="those that have this word: a service, a variable, …"),
+    ] = None,
+) -> None:
+    """Those with a connection come first, the others by their kind.
+
+    Example: authsome provider list --search calendar
+    """
+    workspace = workspace_of(invocation)
+    registry = workspace.registry()
+    connected = _connected(workspace)
+    told = [_described(registry, name, connected) for name in registry.names()]
+    listed = [each for each, words in told if search is None or search.casefold() in words.casefold()]
+    if not listed:
+        raise ProviderNotFound(
+            f"no provider has to do with {search}{registry.suggestion(search or '')}", registry.advice
+        )
+    if invocation.json:
+        invocation.data(json.dumps({"providers": listed}) + "\n")
+        return
+    groups = {"Connected": [each for each in listed if each["connected"]]}
+    for kind, heading in KINDS.items():
+        groups[heading] = [
+            each for each in listed if each.get("kind", OTHER) == kind and not each["connected"]
+        ]
+    rows = {heading: [_row(each) for each in members] for heading, members in groups.items()}
+    invocation.data(grouped(_HEADS, rows, invocation))
+    invocation.say("authsome provider show NAME tells how to log in there")
+
+
+def _described(registry: Registry, name: str, connected: set[str]) -> tuple[dict[str, Any], str]:
+    """A provider as `--json` has it, and the text that is searched."""
+    origin = "registered" if registry.is_registered(name) else "bundled"
+    try:
+        definition = registry.load(name)
+    except InvalidDefinition as error:
+        broken = {"name": name, "origin": origin, "connected": name in connected, "error": error.message}
+        return broken, name
+    described = {
+        "name": name,
+        "display_name": definition.display_name,
+        "kind": definition.kind,
+        "auth_type": definition.auth_type,
+        "flows": list(definition.flows),
+        "variables": list(definition.env),
+        "connected": name in connected,
+        "origin": origin,
+    }
+    searched = (name, definition.display_name, definition.kind, KINDS[definition.kind])
+    more = (definition.note or "", definition.api_url or "", *definition.git_hosts, *definition.env)
+    return described, "\n".join((*searched, *more))
+
+
+def _row(each: dict[str, Any]) -> Sequence[str]:
+    if "error" in each:
+        return each["name"], "-", "-", f"broken: {each['error']}"
+    return each["name"], each["display_name"], LOGIN[each["flows"][0]], ", ".join(each["variables"])
+
+
+def _connected(workspace: Workspace) -> set[str]:
+    """For the order alone, so it asks for no key; without a vault that can be read there are none."""
+    from authsome_env.vault.manage import connected_providers
+
+    try:
+        return connected_providers(workspace.vault_name, workspace.home)
+    except AuthsomeError:
+        return set()
