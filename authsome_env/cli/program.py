@@ -91,7 +91,7 @@ COMMANDS = (
     Row("provider show", "tell how to log in there, and what it fills", _in("provider", "show")),
     Row("provider add", "register a definition from a file", _in("provider", "add")),
     Row("provider remove", "remove a registered definition", _in("provider", "remove")),
-    Row("provider test", "look for mistakes in a definition", _in("provider_test", "test")),
+    Row("provider test", "look for mistakes in a definition", _in("provider_check", "check_provider")),
     Row("client", "set, show and remove a provider's OAuth client", panel=_SET_UP),
     Row("client set", "keep a provider's OAuth client", _in("client", "set_client")),
     Row("client show", "show a provider's OAuth client", _in("client", "show")),

@@ -93,17 +93,22 @@ def _endpoint(key: str, url: str, oauth: OAuth, send: Send) -> Finding:
     response = _sent(key, url, (json_request if as_json else form)(url, _ASK[key]), send)
     if isinstance(response, Finding):
         return response
-    status = response.status
+    verdict, detail = _judged(response, oauth)
+    return Finding(key, url, verdict, detail, response.status)
+
+
+def _judged(response: Response, oauth: OAuth) -> tuple[str, str]:
+    """What the answer to a made-up client says of the endpoint. GitHub refuses with 404 and a body."""
     outcome = read_answer(response, oauth.answer, now=0.0)
     if isinstance(outcome, Refused) and not outcome.code.startswith("http_"):
-        return Finding(key, url, OK, f"refuses a made-up client ({outcome.code[:60]})", status)
-    if status >= 500:
-        return Finding(key, url, DOUBTFUL, "the server has trouble", status)
-    if status in (404, 405, 410):
-        return Finding(key, url, FAILED, "there is no such endpoint", status)
-    if isinstance(outcome, Garbled) or status < 400:
-        return Finding(key, url, DOUBTFUL, "does not answer as a token endpoint does", status)
-    return Finding(key, url, OK, "refuses a made-up client", status)
+        return OK, f"refuses a made-up client ({outcome.code[:60]})"
+    if response.status >= 500:
+        return DOUBTFUL, "the server has trouble"
+    if response.status in (404, 405, 410):
+        return FAILED, "there is no such endpoint"
+    if isinstance(outcome, Garbled) or response.status < 400:
+        return DOUBTFUL, "does not answer as a token endpoint does"
+    return OK, "refuses a made-up client"
 
 
 def _look(what: str, url: str, send: Send) -> Finding:

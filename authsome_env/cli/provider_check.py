@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from authsome_env.providers.schema import Definition
 
 
-def test(
+def check_provider(
     invocation: Invocation,
     provider: arguments.Provider,
     online: Annotated[
