@@ -103,7 +103,9 @@ _authsome_table() { # sets `words` to what may follow `command`, and `flags`
     vault) words="list create use remove lock unlock rekey" ;;
     "vault remove") flags="-y --yes" ;;
     token | set-default | rename | whoami | demo) ;;
-    "provider list" | "provider show" | "provider remove" | "provider test" | "client show") ;;
+    "provider list") flags="--search" ;;
+    "provider test") flags="--online" ;;
+    "provider show" | "provider remove" | "client show") ;;
     "vault list" | "vault use" | "vault lock" | "vault unlock") ;;
     *) return ;;
     esac
@@ -130,7 +132,7 @@ _authsome_expect() { # FLAG: sets `expected` to what its value is, and to nothin
     --key) expected=key ;;
     --from-env) expected=variable ;;
     --flow) expected=flow ;;
-    --scopes | --base-url | --port | --client-id) expected=anything ;;
+    --scopes | --base-url | --port | --client-id | --search) expected=anything ;;
     -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl) expected=anything ;;
     *) expected="" ;;
     esac
@@ -144,7 +146,25 @@ _authsome_value() { # sets `words` to the values that are `expected`
     [[ $before != *:* ]] || expected="" # the name of a connection
     case $expected in
     reference | mapping)
-        words="anthropic aws datadog github github-app gitlab google groq linear notion openai slack slack-user twilio"
+        words="ahrefs airtable airtable-token anthropic apify apollo asana asana-token ashby assemblyai atlassian
+        auth0 aws azure azure-openai bedrock beehiiv bitbucket box brave-search brevo browserbase
+        buildkite calendly cerebras circleci clickup clickup-oauth cloudflare codecov cohere
+        confluence crates-io datadog deepgram deepseek digitalocean digitalocean-token discord
+        discord-bot docker-hub dropbox dub e2b elevenlabs exa expo fal figma firecrawl fireworks fly
+        gemini gitea gitea-token github github-app github-mcp github-pat gitlab gitlab-pat google
+        google-admin google-analytics google-calendar google-chat google-classroom google-docs
+        google-drive google-forms google-gmail google-meet google-photos google-search-console
+        google-sheets google-slides google-tasks google-vertex-ai google-youtube grafana groq heroku
+        heroku-token honeycomb hubspot hubspot-token huggingface huggingface-token hunter instantly
+        intercom jina jira jira-api-token klaviyo klaviyo-oauth langsmith lemlist linear linear-mcp
+        linear-token mailchimp microsoft mistral modal monday monday-token neon netlify
+        netlify-token newrelic notion notion-mcp notion-token npm nvidia okta openai openrouter
+        pagerduty pagerduty-oauth perplexity pinecone posthog postmark pulumi pypi railway
+        railway-project reddit render replicate resend rubygems runpod salesforce sendgrid sentry
+        sentry-mcp sentry-token serpapi serper shopify slack slack-token snyk sonarqube spotify
+        square stability stripe supabase supabase-project supabase-token tavily telegram
+        terraform-cloud todoist todoist-token together trello twilio twitch typeform vercel voyage
+        wandb x xai zoom"
         ;;
     format) words="sh bash zsh fish powershell dotenv json github gitlab docker systemd" ;;
     key) words="keyring file passphrase variable" ;;

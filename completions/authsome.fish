@@ -17,7 +17,8 @@ function __authsome_line -d 'Tell where in a line of authsome the cursor is'
             set plain yes
         else if test $plain = no; and string match -qr -- '^-.' $token
             contains -- $token -p --provider --map --format --key --from-env -c --connection --vault \
-                --prefix --pass --drop --field --min-ttl --flow --scopes --base-url --port --client-id
+                --prefix --pass --drop --field --min-ttl --flow --scopes --base-url --port --client-id \
+                --search
             and set value yes
         else
             switch "$command"
@@ -62,7 +63,26 @@ function __authsome_run -d 'Complete the line that run wraps'
 end
 
 function __authsome_providers
-    printf '%s\n' anthropic aws datadog github github-app gitlab google groq linear notion openai slack slack-user twilio
+    set -l names ahrefs airtable airtable-token anthropic apify apollo asana asana-token ashby assemblyai atlassian \
+        auth0 aws azure azure-openai bedrock beehiiv bitbucket box brave-search brevo browserbase \
+        buildkite calendly cerebras circleci clickup clickup-oauth cloudflare codecov cohere \
+        confluence crates-io datadog deepgram deepseek digitalocean digitalocean-token discord \
+        discord-bot docker-hub dropbox dub e2b elevenlabs exa expo fal figma firecrawl fireworks fly \
+        gemini gitea gitea-token github github-app github-mcp github-pat gitlab gitlab-pat google \
+        google-admin google-analytics google-calendar google-chat google-classroom google-docs \
+        google-drive google-forms google-gmail google-meet google-photos google-search-console \
+        google-sheets google-slides google-tasks google-vertex-ai google-youtube grafana groq heroku \
+        heroku-token honeycomb hubspot hubspot-token huggingface huggingface-token hunter instantly \
+        intercom jina jira jira-api-token klaviyo klaviyo-oauth langsmith lemlist linear linear-mcp \
+        linear-token mailchimp microsoft mistral modal monday monday-token neon netlify \
+        netlify-token newrelic notion notion-mcp notion-token npm nvidia okta openai openrouter \
+        pagerduty pagerduty-oauth perplexity pinecone posthog postmark pulumi pypi railway \
+        railway-project reddit render replicate resend rubygems runpod salesforce sendgrid sentry \
+        sentry-mcp sentry-token serpapi serper shopify slack slack-token snyk sonarqube spotify \
+        square stability stripe supabase supabase-project supabase-token tavily telegram \
+        terraform-cloud todoist todoist-token together trello twilio twitch typeform vercel voyage \
+        wandb x xai zoom
+    printf '%s\n' $names
 end
 
 function __authsome_mappings -d 'VAR=REF'
@@ -106,7 +126,7 @@ complete -c authsome -n __authsome_at -a vault -d 'list, create, use, remove, lo
 complete -c authsome -n __authsome_at -a demo -d 'take a tour that needs no account'
 
 complete -c authsome -n '__authsome_at provider' -a list -d 'list the definitions'
-complete -c authsome -n '__authsome_at provider' -a show -d 'print one definition'
+complete -c authsome -n '__authsome_at provider' -a show -d 'tell how to log in there, and what it fills'
 complete -c authsome -n '__authsome_at provider' -a add -d 'register a definition from a file'
 complete -c authsome -n '__authsome_at provider' -a remove -d 'remove a registered definition'
 complete -c authsome -n '__authsome_at provider' -a test -d 'look for mistakes in a definition'
@@ -187,8 +207,10 @@ complete -c authsome -n '__authsome_at revoke' -s y -l yes -d 'do not ask'
 
 complete -c authsome -n '__authsome_at init' -l key -x -a 'keyring file passphrase variable' -d 'keyring, file, passphrase or variable (AUTHSOME_MASTER_KEY)'
 
+complete -c authsome -n '__authsome_at provider list' -l search -x -d 'show those that have to do with this word'
 complete -c authsome -n '__authsome_at provider add' -l replace -d 'also in the place of one that exists'
 
+complete -c authsome -n '__authsome_at provider test' -l online -d 'also ask its endpoints, with nothing but a made-up client'
 complete -c authsome -n '__authsome_at client set' -l client-id -x -d 'the client id, which is no secret'
 complete -c authsome -n '__authsome_at client set' -l stdin -d 'read the secret from stdin, or both as JSON'
 complete -c authsome -n '__authsome_at client set' -l from-env -x -a '(__authsome_variables)' -d 'take a field from this variable'

@@ -28,7 +28,7 @@ def list_providers(
     invocation: Invocation,
     search: Annotated[
         str | None,
-        typer.Option("--search", metavar="WORD", help="those that have this word: a service, a variable, …"),
+        typer.Option("--search", metavar="WORD", help="show those that have to do with this word"),
     ] = None,
 ) -> None:
     """Those with a connection come first, the others by their kind.

@@ -21,6 +21,12 @@ PROMPT = "your turn: "
 TIMEOUT_S = 60
 
 PROVIDERS = {name.removesuffix(".json") for name in os.listdir(source.BUNDLED)}
+
+
+def beginning(text):
+    return {name for name in PROVIDERS if name.startswith(text)}
+
+
 GLOBAL = {"--vault", "--json", "--quiet", "--no-color", "--verbose", "--no-input", "--help"}
 RUN = {"--provider", "--all", "--none", "--map", "--prefix", "--pass", "--drop", "--clean", "--keep-existing"}
 RUN |= {"--strict", "--explain"}
@@ -40,8 +46,11 @@ LINES = {
     "authsome --quiet provider --json sh": {"show"},
     "authsome provider --": GLOBAL,
     "authsome provider add --": GLOBAL | {"--replace"},
+    "authsome provider list --s": {"--search"},
+    "authsome provider list --search ": set(),
+    "authsome provider test --o": {"--online"},
     "authsome provider add acme.json ": set(),
-    "authsome provider show g": {"github", "github-app", "gitlab", "google", "groq"},
+    "authsome provider show g": beginning("g"),
     "authsome provider test openai ": set(),
     "authsome vault ": {"list", "create", "use", "remove", "lock", "unlock", "rekey"},
     "authsome vault remove --": GLOBAL | {"--yes"},
@@ -50,32 +59,32 @@ LINES = {
     "authsome vault use ": set(),
     "authsome init --key p": {"passphrase"},
     "authsome login ": PROVIDERS,
-    "authsome login -c work o": {"openai"},
+    "authsome login -c work o": beginning("o"),
     "authsome login openai ": set(),
     "authsome login openai -c ": set(),
     "authsome login openai --": GLOBAL
     | {"--connection", "--force", "--stdin", "--from-env"}
     | {"--flow", "--scopes", "--base-url", "--port", "--no-browser"},
     "authsome login github --flow dev": {"device_code"},
-    "authsome client set git": {"github", "github-app", "gitlab"},
+    "authsome client set git": beginning("git"),
     "authsome login openai --from-env PROBE_": {"PROBE_KEY"},
     "authsome login openai --from-env api_key=PROBE_": {"PROBE_KEY"},
     "authsome login openai --from-env=api_key=PROBE_": {"PROBE_KEY"},
     "authsome logout openai --a": {"--all"},
     "authsome token github:": set(),
-    "authsome check a:b github --min-ttl 1h tw": {"twilio"},
+    "authsome check a:b github --min-ttl 1h twi": beginning("twi"),
     "authsome check --min-ttl ": set(),
     "authsome env --format ": set(formats.NAMES),
     "authsome env --format=do": {"dotenv", "docker"},
     "authsome env --map ": set(),
-    "authsome env --map VAR=op": {"openai"},
-    "authsome env --map=VAR=op": {"openai"},
+    "authsome env --map VAR=opena": {"openai"},
+    "authsome env --map=VAR=opena": {"openai"},
     "authsome env --map VAR=openai:": set(),
     "authsome whoami ": set(),
     "authsome run --": GLOBAL | RUN,
-    "authsome run -p op": {"openai"},
-    "authsome run -p github:work --provider op": {"openai"},
-    "authsome run --provider=op": {"openai"},
+    "authsome run -p opena": {"openai"},
+    "authsome run -p github:work --provider opena": {"openai"},
+    "authsome run --provider=opena": {"openai"},
     "authsome run --provider=openai:": set(),
     "authsome run --pass ": set(),
     "authsome run probe-": {"probe-one", "probe-two"},
@@ -302,8 +311,8 @@ def test_the_wrapped_command_completes_its_own_words(request, name, line):
     ("line", "words"),
     [
         ("set-d", ["set-default"]),
-        ("run --provider=ope", ["run", "--provider=openai"]),
-        ("run --map VAR=ope", ["run", "--map", "VAR=openai"]),
+        ("run --provider=opena", ["run", "--provider=openai"]),
+        ("run --map VAR=opena", ["run", "--map", "VAR=openai"]),
         ("run probe-t", ["run", "probe-two"]),
         ("provider add own/ac", ["provider", "add", "own/acme api.json"]),
         ("run probe-two own/ac", ["run", "probe-two", "own/acme api.json"]),
@@ -318,7 +327,7 @@ def test_the_line_is_completed_in_place(request, name, line, words):
 def test_fish_offers_files_where_one_is_expected(fish):
     assert fish.ask("authsome provider add own/") == {"own/acme api.json"}
     assert fish.ask("authsome provider add own/x ow") == set()
-    assert fish.ask("authsome provider show ow") == set()
+    assert fish.ask("authsome provider show own") == set()
 
 
 @pytest.mark.parametrize("name", ["bash", "bash_with_bash_completion", "zsh"])
@@ -347,7 +356,7 @@ ask() {
     _authsome authsome "${COMP_WORDS[COMP_CWORD]}" ""
     echo "${COMPREPLY[@]+${COMPREPLY[@]}}"
 }
-for line in 'authsome ru' 'authsome run --provider=op' 'authsome env --map V=op' 'authsome run --json=x' \
+for line in 'authsome ru' 'authsome run --provider=opena' 'authsome env --map V=opena' 'authsome run --json=x' \
     'authsome provider add x' 'authsome run ./x' 'authsome run -- probe-t' 'authsome run -- probe-one x'; do
     ask "$line"
 done
