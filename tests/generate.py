@@ -43,7 +43,7 @@ def files() -> dict[str, str]:
         )
         with open(os.path.join(ROOT, path), encoding="utf-8") as file:
             old = file.read()
-        place = re.escape(before) + "[^\"()$]*?" + re.escape(behind)
+        place = re.escape(before) + '[^"()$]*?' + re.escape(behind)
         new = before + names.replace("\n", f"{goes_on}\n") + behind
         texts[path], count = re.subn(place, lambda _, new=new: new, old)
         assert count == 1, f"{path}: where do the names stand?"
@@ -55,8 +55,8 @@ def page(registry: Registry) -> str:
     by_oauth = sum(definition.oauth is not None for definition in definitions)
     text = (
         "# The bundled providers\n\n"
-        f"{len(definitions)}, of which {by_oauth} log in with OAuth. `authsome provider show NAME` tells more of"
-        " each.\nThis page is generated: `python tests/generate.py`.\n"
+        f"{len(definitions)}, of which {by_oauth} log in with OAuth. `authsome provider show NAME` tells more"
+        " of each.\nThis page is generated: `python tests/generate.py`.\n"
     )
     for kind, heading in KINDS.items():
         rows = [definition for definition in definitions if definition.kind == kind]

@@ -31,7 +31,8 @@ def list_providers(
         typer.Option("--search", metavar="WORD", help="show those that have to do with this word"),
     ] = None,
 ) -> None:
-    """Those with a connection come first, the others by their kind.
+    """Those with a connection come first, the others by their kind. A search looks at names, hosts, variables
+    and notes, and takes a kind, too (ai, code, cloud, …).
 
     Example: authsome provider list --search calendar
     """
@@ -39,7 +40,7 @@ def list_providers(
     registry = workspace.registry()
     connected = _connected(workspace)
     told = [_described(registry, name, connected) for name in registry.names()]
-    listed = [each for each, words in told if search is None or search.casefold() in words.casefold()]
+    listed = [each for each, words in told if search is None or _matches(search, each, words)]
     if not listed:
         raise ProviderNotFound(
             f"no provider has to do with {search}{registry.suggestion(search or '')}", registry.advice
@@ -75,9 +76,13 @@ def _described(registry: Registry, name: str, connected: set[str]) -> tuple[dict
         "connected": name in connected,
         "origin": origin,
     }
-    searched = (name, definition.display_name, definition.kind, KINDS[definition.kind])
     more = (definition.note or "", definition.api_url or "", *definition.git_hosts, *definition.env)
-    return described, "\n".join((*searched, *more))
+    return described, "\n".join((name, definition.display_name, *more))
+
+
+def _matches(word: str, each: dict[str, Any], words: str) -> bool:
+    """A kind only by its whole name: `ai` is a part of too much."""
+    return word.casefold() == each.get("kind", OTHER) or word.casefold() in words.casefold()
 
 
 def _row(each: dict[str, Any]) -> Sequence[str]:

@@ -287,10 +287,8 @@ def test_a_list_shows_all_connections_and_with_all_every_provider(connected):
         ["openai", "third", "ada", "connected", "2h", "read", "write"],
     ]
     everything = connected("list", "--all").stdout.decode().splitlines()
-    names = connected("provider", "list").stdout.decode().splitlines()
-    assert {line.split()[0] for line in everything} - {"PROVIDER"} == {line.split()[0] for line in names} - {
-        "NAME"
-    }
+    providers = json.loads(connected("provider", "list", "--json").stdout)["providers"]
+    assert {line.split()[0] for line in everything} - {"PROVIDER"} == {each["name"] for each in providers}
     assert "\x1b" not in done.stdout.decode()
 
 

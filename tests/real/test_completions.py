@@ -356,8 +356,8 @@ ask() {
     _authsome authsome "${COMP_WORDS[COMP_CWORD]}" ""
     echo "${COMPREPLY[@]+${COMPREPLY[@]}}"
 }
-for line in 'authsome ru' 'authsome run --provider=opena' 'authsome env --map V=opena' 'authsome run --json=x' \
-    'authsome provider add x' 'authsome run ./x' 'authsome run -- probe-t' 'authsome run -- probe-one x'; do
+for line in 'authsome ru' 'authsome run --provider=opena' 'authsome env --map V=opena' \
+    'authsome run --json=x' 'authsome provider add x' 'authsome run ./x' 'authsome run -- probe-t' 'authsome run -- probe-one x'; do
     ask "$line"
 done
 """
