@@ -78,7 +78,7 @@ def _wrapped(text: str, room: int) -> list[str]:
 def twins(definition: Definition, registry: Registry) -> dict[str, list[str]]:
     """Other providers that fill a variable of this one: by name, which. Broken ones are passed over."""
     found = {}
-    for name in registry.names():
+    for name in registry.mentioning(definition.env):
         if name != definition.name:
             try:
                 other = registry.load(name).env

@@ -20,6 +20,8 @@ from .definition import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .schema import Definition
 
 _SUFFIX = ".json"
@@ -37,6 +39,18 @@ class Registry:
 
     def names(self) -> list[str]:
         return sorted(_names_in(source.BUNDLED) | _names_in(self._folder))
+
+    def mentioning(self, words: Collection[str]) -> list[str]:
+        """The names of those in whose files one of the words stands: few to load of many."""
+        sought = [word.encode() for word in words]
+        return [name for name in self.names() if any(word in self._raw(name) for word in sought)]
+
+    def _raw(self, name: str) -> bytes:
+        try:
+            found = source.find(name, self._folder)
+        except InvalidDefinition:
+            return b""
+        return found.raw if found is not None else b""
 
     def load(self, name: str) -> Definition:
         """Raises ProviderNotFound, InvalidDefinition."""

@@ -357,7 +357,8 @@ ask() {
     echo "${COMPREPLY[@]+${COMPREPLY[@]}}"
 }
 for line in 'authsome ru' 'authsome run --provider=opena' 'authsome env --map V=opena' \
-    'authsome run --json=x' 'authsome provider add x' 'authsome run ./x' 'authsome run -- probe-t' 'authsome run -- probe-one x'; do
+    'authsome run --json=x' 'authsome provider add x' 'authsome run ./x' 'authsome run -- probe-t' \
+    'authsome run -- probe-one x'; do
     ask "$line"
 done
 """
