@@ -190,17 +190,25 @@ def _api_key(node: Node, fields: tuple[str, ...]) -> ApiKey:
     except ValueError as error:
         what, _, allowed = str(error).partition("; ")
         raise node.problem("header_value", what, allowed) from None
-    pattern = read_pattern(node, "key_pattern")
-    return ApiKey(name, prefix, value, node.text("env_var"), pattern, node.filled("key_pattern_hint"))
+    return ApiKey(
+        header_name=name,
+        header_prefix=prefix,
+        header_value=value,
+        label=node.filled("label"),
+        env_var=node.text("env_var"),
+        key_pattern=read_pattern(node, "key_pattern"),
+        key_pattern_hint=node.filled("key_pattern_hint"),
+    )
 
 
 def _fields(node: Node, api_key: ApiKey, display_name: str) -> tuple[tuple[Field, ...], list[str]]:
     entries = node.take("fields")
     if entries is None:
-        label = f"{display_name} API key"
+        label = api_key.label or f"{display_name} API key"
         return (Field("api_key", label, True, api_key.key_pattern, api_key.key_pattern_hint),), []
-    if api_key.key_pattern is not None:
-        raise Problem(
-            ("api_key", "key_pattern"), "is for providers with one field", "write it as pattern of that field"
-        )
+    for key, theirs in (("key_pattern", "pattern"), ("label", "label")):
+        if getattr(api_key, key) is not None:
+            raise Problem(
+                ("api_key", key), "is for providers with one field", f"write it as {theirs} of that field"
+            )
     return read_fields(entries, ("fields",))

@@ -77,6 +77,7 @@ base URL alone: with another one it must not be asked, for it would be told a st
                                                 a prefix of "" leaves the key alone
                 "header_value": "Basic {user:password:base64}",     a template, instead of header_prefix and
                                                 key; "": no header can carry it (signatures, parameters)
+                "label": "OpenAI API key",      what a login asks for; this is the default
                 "env_var": "OPENAI_API_KEY",    short for env {"OPENAI_API_KEY": "{api_key}"}
                 "key_pattern": "^sk-", "key_pattern_hint": "keys begin with sk-"}
     "fields": [{"name": "account_sid", "label": "Account SID", "secret": false, "optional": false,
@@ -239,6 +240,7 @@ class ApiKey:
     """Empty: the key alone."""
     header_value: str | None = None
     """A template over the fields. Empty: there is no such header."""
+    label: str | None = None
     env_var: str | None = None
     key_pattern: str | None = None
     key_pattern_hint: str | None = None

@@ -9,6 +9,8 @@ import pty
 import random
 import string
 import struct
+import subprocess
+import sys
 import termios
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -334,3 +336,43 @@ def test_without_online_nothing_is_sent(authsome, server, define):
     define()
     authsome("provider", "test", "acme", check=True)
     assert server.asked == []
+
+
+# What a command reads
+
+WATCH = """
+import os, sys
+opened = set()
+def watch(event, given):
+    if event == "open" and isinstance(given[0], str) and given[0].endswith(".json"):
+        opened.add(os.path.basename(given[0]))
+sys.addaudithook(watch)
+from authsome_env.cli.main import main
+code = main([*sys.argv[1:]])
+print("opened:", *sorted(opened), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (["env", "--format", "json"], ["groq.json", "openai.json"]),
+        (["env", "--format", "json", "-p", "groq"], ["groq.json"]),
+        (["list"], []),
+        (["list", "--all"], []),
+        (["token", "openai"], ["openai.json"]),
+    ],
+)
+def test_a_command_reads_the_definitions_of_its_connections_alone(authsome, made_up_key, words, files):
+    login(authsome, "openai", made_up_key())
+    login(authsome, "groq", made_up_key("groq"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", WATCH, *words],
+        env=authsome.environ,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    assert done.stderr.splitlines()[-1].split() == ["opened:", *files]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import threading
 
+import httpx2
 import pytest
 
 import authsome_env
@@ -13,6 +15,7 @@ from authsome_env.errors import (
     ConnectionNotFound,
     CredentialUnusable,
     NoDefault,
+    NotAllowed,
     ProviderNotFound,
     VaultNotFound,
 )
@@ -128,3 +131,23 @@ def test_importing_the_package_loads_nothing_else(run_python):
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError):
         _ = authsome_env.nothing
+
+
+def carried(auth):
+    """The headers of a request with `auth`."""
+    request = httpx2.Request("GET", "https://api.example/")
+    sent = next(auth.sync_auth_flow(request))
+    return sent.headers
+
+
+def test_a_request_carries_a_credential_as_its_definition_says(vault, environ):
+    with Workspace(environ, now=lambda: NOW).open() as store:
+        put(store, "datadog", "d", {"api_key": "k" * 32}, is_default=True)
+        put(store, "aws", "a", {"access_key_id": "AKIA", "secret_access_key": "s"}, is_default=True)
+        put(store, "stripe", "s", {"api_key": "rk_test_1"}, is_default=True)
+    basic = base64.b64encode(b"AC1:t").decode()
+    assert carried(vault.httpx_auth("twilio"))["Authorization"] == f"Basic {basic}"
+    assert carried(vault.httpx_auth("datadog"))["DD-API-KEY"] == "k" * 32
+    assert carried(vault.httpx_auth("stripe"))["Authorization"] == "Bearer rk_test_1"
+    with pytest.raises(NotAllowed, match="in no header"):
+        vault.httpx_auth("aws")

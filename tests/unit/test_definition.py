@@ -7,6 +7,7 @@ import pytest
 from authsome_env.errors import InvalidDefinition, UsageError
 from authsome_env.model import Secret
 from authsome_env.providers.definition import parse
+from authsome_env.providers.kinds import KINDS
 from authsome_env.providers.position import line_of
 from authsome_env.providers.schema import Answer, Field, Revocation
 from authsome_env.providers.urls import check_base_url, fill_base_url
@@ -73,6 +74,27 @@ def test_one_field_is_implied_and_takes_the_key_pattern():
     assert definition.api_key.header_name == "Authorization"
     assert definition.api_key.header_prefix == "Bearer"
     assert definition.unknown_keys == ()
+
+
+def test_what_is_there_for_people_has_defaults():
+    definition = load(KEY)
+    assert (definition.kind, definition.note, definition.example) == ("other", None, None)
+    document = {**KEY, "kind": "ai", "note": "A key.", "example": "acme list"}
+    definition = load(document)
+    assert (definition.kind, definition.note, definition.example) == ("ai", "A key.", "acme list")
+
+
+def test_every_kind_is_told_where_one_is_unknown():
+    error = failure(json.dumps({**KEY, "kind": "database"}).encode())
+    assert all(kind in error.hint for kind in KINDS)
+
+
+def test_a_header_may_be_a_template_or_none_at_all():
+    document = changed(KEY, "api_key", {"header_value": "Basic {sid:api_key:base64}"})
+    document["fields"] = [{"name": "sid"}, {"name": "api_key"}]
+    assert load(document).api_key.header_value == "Basic {sid:api_key:base64}"
+    assert load(changed(KEY, "api_key.header_value", "")).api_key.header_value == ""
+    assert load(KEY).api_key.header_value is None
 
 
 def test_without_env_the_api_keys_variable_is_filled():
@@ -271,6 +293,19 @@ MISTAKES = [
     (KEY, "display_name", "a\x1b[2J", "is not one line of"),
     (KEY, "display_name", " ", "is empty"),
     (KEY, "docs", "http://acme.example", "is plain http"),
+    (KEY, "kind", "database", "'database' is unknown"),
+    (KEY, "kind", ["ai"], "is not a text"),
+    (KEY, "note", "", "is empty"),
+    (KEY, "note", "a\nb", "is not one line of"),
+    (KEY, "note", "x" * 501, "is not one line of at most 500"),
+    (KEY, "example", 1, "is not a text"),
+    (KEY, "api_key.header_value", "Basic {user}", "there is no field 'user'"),
+    (KEY, "api_key.header_value", "{api_key:rot13}", "there is no filter 'rot13'"),
+    (KEY, "api_key.header_value", 1, "is not a text"),
+    (OAUTH, "oauth.answer.lifetime", 0, "is no whole number of seconds from 1"),
+    (OAUTH, "oauth.answer.lifetime", True, "is no whole number of seconds from 1"),
+    (OAUTH, "oauth.answer.lifetime", 3600.5, "is no whole number of seconds from 1"),
+    (OAUTH, "oauth.answer.lifetime", "3600", "is no whole number of seconds from 1"),
     (KEY, "auth_type", GONE, "is missing"),
     (KEY, "auth_type", "saml", "'saml' is unknown"),
     (KEY, "auth_type", {}, "is not a text"),
@@ -489,12 +524,16 @@ def test_client_credentials_need_a_client_that_can_prove_itself():
     assert "RFC 6749 section 4.4" in failure(json.dumps(document).encode()).message
 
 
-def test_a_pattern_beside_fields_is_an_error():
-    document = {**KEY, "fields": [{"name": "api_key"}]}
-    assert (
-        "api_key.key_pattern: is for providers with one field"
-        in failure(json.dumps(document).encode()).message
-    )
+@pytest.mark.parametrize(("key", "value"), [("key_pattern", "^k"), ("label", "Acme token")])
+def test_what_is_said_of_one_field_is_an_error_beside_several(key, value):
+    document = {**KEY, "fields": [{"name": "api_key"}], "api_key": {key: value}}
+    message = failure(json.dumps(document).encode()).message
+    assert f"api_key.{key}: is for providers with one field" in message
+
+
+def test_what_a_login_asks_for_can_be_named():
+    assert load(changed(KEY, "api_key.label", "Acme token")).fields[0].label == "Acme token"
+    assert load(KEY).fields[0].label == "Acme API key"
 
 
 @pytest.mark.parametrize(

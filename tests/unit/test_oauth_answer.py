@@ -55,6 +55,13 @@ def test_a_point_of_time_in_the_place_of_a_lifetime():
     assert read({"token": "t", "expires_at": NOW + 60}, shape=shape).lifetime == 60
 
 
+def test_a_lifetime_that_no_answer_states_is_the_definitions():
+    shape = Answer(lifetime=3600)
+    assert read({"access_token": "t"}, shape=shape).expires_at == NOW + 3600
+    assert read({"access_token": "t", "expires_in": 60}, shape=shape).lifetime == 60
+    assert read({"access_token": "t"}).expires_at is None
+
+
 @pytest.mark.parametrize("given", [{}, {"refresh_token": None}, {"refresh_token": ""}, {"refresh_token": 7}])
 def test_no_refresh_token_is_none_however_it_is_written(given):
     assert read(tokens(**given)).refresh_token is None
