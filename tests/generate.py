@@ -1,4 +1,4 @@
-"""Write what follows from the bundled definitions: the page of all providers, and their names in completions.
+"""Write what follows from the bundled definitions: the page of all, how many they are, and the completions.
 
     python tests/generate.py
 
@@ -47,15 +47,26 @@ def files() -> dict[str, str]:
         new = before + names.replace("\n", f"{goes_on}\n") + behind
         texts[path], count = re.subn(place, lambda _, new=new: new, old)
         assert count == 1, f"{path}: where do the names stand?"
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        texts["README.md"], count = re.subn(
+            r"\d+ (are bundled\][^,]*), \d+ ", r"{} \1, {} ".format(*counts(registry)), file.read()
+        )
+    assert count == 1, "README.md: where does it count?"
     return texts
+
+
+def counts(registry: Registry) -> tuple[int, int]:
+    """All, and those that log in with OAuth."""
+    definitions = [registry.load(name) for name in registry.names()]
+    return len(definitions), sum(definition.oauth is not None for definition in definitions)
 
 
 def page(registry: Registry) -> str:
     definitions = [registry.load(name) for name in registry.names()]
-    by_oauth = sum(definition.oauth is not None for definition in definitions)
+    number, by_oauth = counts(registry)
     text = (
         "# The bundled providers\n\n"
-        f"{len(definitions)}, of which {by_oauth} log in with OAuth. `authsome provider show NAME` tells more"
+        f"{number}, of which {by_oauth} log in with OAuth. `authsome provider show NAME` tells more"
         " of each.\nThis page is generated: `python tests/generate.py`.\n"
     )
     for kind, heading in KINDS.items():

@@ -21,14 +21,3 @@ def test_the_page_has_every_provider_once():
     names = GENERATE["Registry"]("/nonexistent").names()
     assert [page.count(f"| [{name}](") for name in names] == [1] * len(names)
     assert f"{len(names)}, of which" in page
-
-
-def test_the_readme_and_the_changelog_count_right():
-    registry = GENERATE["Registry"]("/nonexistent")
-    names = registry.names()
-    by_oauth = sum(registry.load(name).oauth is not None for name in names)
-    for file in ("README.md", "CHANGELOG.md"):
-        with open(os.path.join(GENERATE["ROOT"], file), encoding="utf-8") as opened:
-            text = opened.read()
-        assert f"{len(names)} are bundled" in text or f"{len(names)} provider definitions" in text
-        assert f"{by_oauth} of them with OAuth" in text
