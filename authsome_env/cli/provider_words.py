@@ -47,7 +47,8 @@ def all_lines(definition: Definition, registry: Registry) -> list[Line]:
     name = definition.name
     example = definition.example or "YOUR-PROGRAM"
     return [
-        ("provider", f"{name} ({definition.display_name}): {KINDS[definition.kind]}"),
+        ("provider", f"{name}: {definition.display_name}"),
+        ("kind", f"{definition.kind}: {KINDS[definition.kind]}"),
         *_preparation(definition),
         *_logins(definition),
         *(("fills" if not number else "", text) for number, text in enumerate(_variables(definition))),

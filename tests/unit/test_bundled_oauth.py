@@ -16,6 +16,7 @@ from authsome_env.oauth.grant import Grant
 from authsome_env.oauth.messages import Endpoints, OAuthClient, Response, TokenSet
 from authsome_env.oauth.redirect import find_redirect, to_register
 from authsome_env.oauth.renewal import renew
+from authsome_env.oauth.revoke import revoke
 from authsome_env.oauth.token_request import TokenEndpoint
 from authsome_env.providers.registry import Registry
 from authsome_env.providers.urls import check_url, fill_base_url
@@ -231,6 +232,32 @@ def test_the_documented_answer_is_understood(name):
 def test_a_refusal_is_understood(name):
     outcome = endpoint(DEFINITIONS[name], Server({"error": "invalid_grant"}, 400)).ask({})
     assert outcome.code == "invalid_grant"
+
+
+@pytest.mark.parametrize("name", [name for name, each in DEFINITIONS.items() if each.oauth.revocation])
+def test_a_revocation_request_proves_itself_and_has_the_token_in_no_url(name):
+    definition = DEFINITIONS[name]
+    oauth = definition.oauth
+    server = Server({"ok": True})
+    tokens = {"access_token": Secret(ACCESS), "refresh_token": Secret(REFRESH)}
+    url = fill_base_url(oauth.revocation_url or "https://found.example/revoke", oauth.base_url)
+    done = revoke(endpoint(definition, server), url, None, tokens)
+    way = oauth.revocation
+    kinds = list(way.tokens) if way != "rfc7009" else ["refresh_token", "access_token"]
+    assert [(each.kind, each.ok) for each in done] == [(kind, True) for kind in kinds]
+    for kind, request in zip(kinds, server.sent, strict=True):
+        token = tokens[kind].reveal()
+        check_url(request.url)
+        assert token not in request.url
+        assert CLIENT_SECRET not in request.url
+        assert token in request.body.decode() or request.headers["Authorization"] == f"Bearer {token}"
+        assert ("Content-Type" in request.headers) == bool(request.body)
+        if way == "rfc7009":
+            assert dict(parse_qsl(request.body.decode()))["token_type_hint"] == kind
+            if oauth.token_endpoint_auth_method == "client_secret_basic":
+                assert request.headers["Authorization"].startswith("Basic ")
+            if oauth.token_endpoint_auth_method == "client_secret_post":
+                assert CLIENT_SECRET in request.body.decode()
 
 
 @pytest.mark.parametrize("name", BROWSER)
