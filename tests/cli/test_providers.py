@@ -117,7 +117,7 @@ def test_a_broken_file_is_listed_as_broken_and_stops_no_other(authsome, made_up_
 
 @pytest.mark.parametrize(
     ("wanted", "meant"),
-    [("gmail", "google-gmail"), ("opneai", "openai"), ("vertex", "google-vertex-ai"), ("twitter", "x")],
+    [("gmail", "google-gmail"), ("opneai", "openai"), ("pat", "github-pat or gitlab-pat"), ("twitter", "x")],
 )
 def test_an_unknown_name_is_answered_with_what_was_meant(authsome, wanted, meant):
     for words in (("login", wanted), ("provider", "show", wanted), ("inspect", wanted)):

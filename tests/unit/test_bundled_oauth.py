@@ -169,6 +169,29 @@ def test_what_a_refresh_takes_is_asked_for(name):
             assert scope in oauth.scopes
 
 
+def test_habits_of_servers_are_those_that_they_document():
+    """A second time, by hand: what a slip in a file would change."""
+
+    def those(habit):
+        return {name for name, each in DEFINITIONS.items() if habit(each.oauth)}
+
+    assert those(lambda oauth: oauth.scope_separator == ",") == {"linear", "slack", "todoist"}
+    assert those(lambda oauth: oauth.token_request == "json") == {"notion"}
+    assert those(lambda oauth: oauth.token_endpoint_auth_method == "client_secret_basic") == {
+        *("airtable", "bitbucket", "klaviyo-oauth", "notion", "reddit", "supabase", "x", "zoom"),
+    }
+    assert those(lambda oauth: oauth.token_endpoint_auth_method == "none") == {
+        *("github-app", "linear-mcp", "notion-mcp", "sentry-mcp"),
+    }
+    assert those(lambda oauth: not oauth.pkce) == {
+        *("bitbucket", "box", "clickup-oauth", "discord", "heroku", "hubspot", "monday", "netlify"),
+        *("notion", "sentry", "slack", "twitch"),
+    }
+    assert those(lambda oauth: oauth.base_url is not None) == {
+        *("gitea", "github", "github-app", "gitlab", "microsoft", "salesforce"),
+    }
+
+
 @pytest.mark.parametrize("name", BROWSER)
 def test_a_refresh_request_is_that_of_rfc_6749_section_6(name):
     definition = DEFINITIONS[name]
