@@ -13,7 +13,7 @@ from authsome_env.providers.kinds import KINDS, OTHER
 from .invocation import Invocation
 from .provider_words import LOGIN
 from .setting import workspace_of
-from .table import grouped
+from .table import cut, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from authsome_env.providers.registry import Registry
 
 _HEADS = ("NAME", "SERVICE", "LOGIN", "VARIABLES")
+_WIDE = 110
+"""Columns of a terminal below which services are cut to _SHORT, so that the variables can be seen."""
+_SHORT = 28
 
 
 def list_providers(
@@ -53,7 +56,8 @@ def list_providers(
         groups[heading] = [
             each for each in listed if each.get("kind", OTHER) == kind and not each["connected"]
         ]
-    rows = {heading: [_row(each) for each in members] for heading, members in groups.items()}
+    narrow = invocation.width is not None and invocation.width < _WIDE
+    rows = {heading: [_row(each, narrow=narrow) for each in members] for heading, members in groups.items()}
     invocation.data(grouped(_HEADS, rows, invocation))
     invocation.say("authsome provider show NAME tells how to log in there")
 
@@ -71,6 +75,7 @@ def _described(registry: Registry, name: str, connected: set[str]) -> tuple[dict
         "display_name": definition.display_name,
         "kind": definition.kind,
         "auth_type": definition.auth_type,
+        "flow": definition.flow,
         "flows": list(definition.flows),
         "variables": list(definition.env),
         "connected": name in connected,
@@ -85,10 +90,11 @@ def _matches(word: str, each: dict[str, Any], words: str) -> bool:
     return word.casefold() == each.get("kind", OTHER) or word.casefold() in words.casefold()
 
 
-def _row(each: dict[str, Any]) -> Sequence[str]:
+def _row(each: dict[str, Any], *, narrow: bool) -> Sequence[str]:
     if "error" in each:
         return each["name"], "-", "-", f"broken: {each['error']}"
-    return each["name"], each["display_name"], LOGIN[each["flows"][0]], ", ".join(each["variables"])
+    service = cut(each["display_name"], _SHORT) if narrow else each["display_name"]
+    return each["name"], service, LOGIN[each["flow"]].partition(",")[0], ", ".join(each["variables"])
 
 
 def _connected(workspace: Workspace) -> set[str]:

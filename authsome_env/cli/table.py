@@ -57,10 +57,11 @@ def layout(header: Sequence[str], rows: Sequence[Sequence[str]], *, bold: bool, 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = [cell + " " * (width - _columns(cell)) for cell, width in zip(row[:-1], widths, strict=False)]
-    return _GAP.join([*padded, _cut(row[-1], widths[-1])]).rstrip()
+    return _GAP.join([*padded, cut(row[-1], widths[-1])]).rstrip()
 
 
-def _cut(cell: str, width: int) -> str:
+def cut(cell: str, width: int) -> str:
+    """`cell` in at most `width` columns."""
     if _columns(cell) <= width:
         return cell
     while cell and _columns(cell) > width - 1:

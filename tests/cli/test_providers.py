@@ -68,6 +68,26 @@ def test_a_list_asks_for_no_key(authsome, made_up_key):
     assert "Connected" not in listed(authsome("provider", "list", check=True))
 
 
+def test_a_list_fits_a_small_terminal_and_still_shows_variables(authsome):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environ = {**authsome.environ, "NO_COLOR": "1"}
+    listing = subprocess.Popen([authsome.program, "provider", "list"], stdout=theirs, env=environ)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:  # the terminal's other end is closed
+            break
+    os.close(ours)
+    assert listing.wait(60) == 0
+    lines = shown.decode().splitlines()
+    assert len(lines) > len(REGISTRY.names())
+    assert max(map(len, lines)) <= 80
+    assert any("OPENAI_API_KEY" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("word", "names"),
     [
