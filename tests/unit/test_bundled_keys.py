@@ -97,7 +97,7 @@ GOOD = {
     "pinecone": ["pcsk_<a6>_<a63>", UUID],
     "posthog#api_key": ["phx_<a43>"],
     "posthog#host": URL,
-    "postmark": [UUID],
+    "postmark": [UUID, "POSTMARK_API_TEST"],
     "pulumi": ["pul-<h40>"],
     "pypi": ["pypi-AgEIcHlwaS5vcmc<b120>"],
     "render": ["rnd_<a28>"],
