@@ -39,13 +39,13 @@ def check_field(field: Field, raw: bytes, *, provider: str) -> Secret:
 
 
 def fields_from_input(provider: str, fields: Sequence[Field], raw: bytes) -> dict[str, Secret]:
-    """From standard input: the key itself, or a JSON object if the provider has several fields.
+    """From standard input: the key itself, or a JSON object if the provider wants several fields.
 
     Raises LoginFailed, UsageError (unknown field).
     """
-    if len(fields) == 1:
-        (field,) = fields
-        return {field.name: check_field(field, raw.rstrip(b"\r\n"), provider=provider)}
+    main = main_field(fields)
+    if main is not None and (len(fields) == 1 or not raw.lstrip().startswith(b"{")):
+        return {main.name: check_field(main, raw.rstrip(b"\r\n"), provider=provider)}
     try:
         values = json.loads(raw)
     except (ValueError, RecursionError):
@@ -58,6 +58,14 @@ def fields_from_input(provider: str, fields: Sequence[Field], raw: bytes) -> dic
         )
     check_known(provider, fields, values)
     return checked_fields(provider, fields, {name: _bytes(value) for name, value in values.items()})
+
+
+def main_field(fields: Sequence[Field]) -> Field | None:
+    """The field that is meant if none is named: the only one, or the one secret beside optional ones."""
+    required = [field for field in fields if not field.optional]
+    if len(fields) == 1:
+        return fields[0]
+    return required[0] if len(required) == 1 and required[0].secret else None
 
 
 def given_fields(
@@ -73,13 +81,14 @@ def given_fields(
         if not is_variable_name(variable):  # perhaps it is the key itself, so it is not said again
             raise UsageError("--from-env takes the name of a variable", "write --from-env [FIELD=]VARIABLE")
         if not mark:
-            if len(fields) > 1:
+            main = main_field(fields)
+            if main is None:
                 names = ", ".join(field.name for field in fields)
                 raise UsageError(
                     f"--from-env {variable}: {provider} has several fields: {names}",
                     f"--from-env {fields[0].name}={variable}",
                 )
-            name = fields[0].name
+            name = main.name
         check_known(provider, fields, [name])
         if name in values:
             raise UsageError(f"--from-env gives {name} twice", "leave one of them out")

@@ -279,6 +279,27 @@ def test_a_key_fills_every_variable_that_its_tools_read(authsome, secret, name):
             assert given[names.pop()] in filled[variable]
 
 
+def test_a_key_beside_optional_fields_can_be_given_as_it_is(authsome, secret):
+    key = secret(draw().encode())
+    authsome("login", "cloudflare", "--stdin", input=key + b"\n", check=True)
+    assert authsome("token", "cloudflare#api_key", check=True).stdout.strip() == key
+    environ = {"K": key.decode()}
+    authsome("login", "cloudflare", "-c", "two", "--from-env", "K", env=environ, check=True)
+    assert authsome("token", "cloudflare:two#api_key", check=True).stdout.strip() == key
+    both = json.dumps({"api_key": key.decode(), "account_id": "0" * 32}).encode()
+    authsome("login", "cloudflare", "-c", "three", "--stdin", input=both, check=True)
+    filled = json.loads(authsome("env", "--format", "json", "-p", "cloudflare:three", check=True).stdout)
+    assert filled["CLOUDFLARE_ACCOUNT_ID"] == "0" * 32
+
+
+def test_a_secret_on_stdin_is_never_taken_for_a_client_id(authsome, secret):
+    """A client's secret is optional, but its id is no secret and would be shown."""
+    done = authsome("client", "set", "github", "--stdin", input=secret(draw().encode()))
+    assert done.returncode == 9
+    assert b"not a JSON object of texts" in done.stderr
+    assert authsome("login", "cloudflare", "--stdin", input=b'{"api_key": ').returncode == 9
+
+
 def test_docker_reads_what_it_is_given(authsome):
     given = {field: text.format(draw()) for field, text in KEYS["docker-hub"].items()}
     authsome("login", "docker-hub", "--stdin", input=json.dumps(given).encode(), check=True)
