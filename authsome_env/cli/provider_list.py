@@ -86,8 +86,10 @@ def _described(registry: Registry, name: str, connected: set[str]) -> tuple[dict
 
 
 def _matches(word: str, each: dict[str, Any], words: str) -> bool:
-    """A kind only by its whole name: `ai` is a part of too much."""
-    return word.casefold() == each.get("kind", OTHER) or word.casefold() in words.casefold()
+    """A kind only by its name or a whole word of its heading: `ai` is a part of too much."""
+    kind = each.get("kind", OTHER)
+    heading = KINDS[kind].casefold().replace(",", "").split()
+    return word.casefold() in (kind, *heading) or word.casefold() in words.casefold()
 
 
 def _row(each: dict[str, Any], *, narrow: bool) -> Sequence[str]:

@@ -100,6 +100,9 @@ def test_a_list_fits_a_small_terminal_and_still_shows_variables(authsome):
         ("graph.microsoft.com", {"microsoft"}),
         ("calendar", {"google-calendar", "microsoft"}),
         ("commerce", {"shopify", "square", "stripe"}),
+        ("payments", {"shopify", "square", "stripe"}),
+        ("sms", {"twilio"}),
+        ("claude", {"anthropic"}),
     ],
 )
 def test_a_search_finds_by_whatever_people_remember(authsome, word, names):
