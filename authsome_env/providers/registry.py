@@ -108,7 +108,7 @@ class Registry:
         return os.path.lexists(self._path(check_provider_name(name)))
 
     advice = (
-        "`authsome provider list --search WORD` looks for one;"
+        "`authsome provider list` shows all, with --search WORD those that have to do with it;"
         " `authsome provider add FILE` registers your own, a JSON file as the README shows it"
     )
     """For whoever has not found a provider."""
