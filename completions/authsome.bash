@@ -161,8 +161,8 @@ _authsome_value() { # sets `words` to the values that are `expected`
         netlify-token newrelic notion notion-mcp notion-token npm nvidia okta openai openrouter
         pagerduty pagerduty-oauth perplexity pinecone posthog postmark pulumi pypi railway
         railway-project reddit render replicate resend rubygems runpod salesforce sendgrid sentry
-        sentry-mcp sentry-token serpapi serper shopify slack slack-token snyk sonarqube spotify
-        square stability stripe supabase supabase-project supabase-token tavily telegram
+        sentry-mcp sentry-token serpapi serper shopify slack slack-token slack-user snyk sonarqube
+        spotify square stability stripe supabase supabase-project supabase-token tavily telegram
         terraform-cloud todoist todoist-token together trello twilio twitch typeform vercel voyage
         wandb x xai zoom"
         ;;

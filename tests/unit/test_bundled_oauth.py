@@ -16,7 +16,7 @@ from authsome_env.oauth.grant import Grant
 from authsome_env.oauth.messages import Endpoints, OAuthClient, Response, TokenSet
 from authsome_env.oauth.redirect import find_redirect, to_register
 from authsome_env.oauth.renewal import renew
-from authsome_env.oauth.revoke import revoke
+from authsome_env.oauth.revoke import revocation_url, revoke
 from authsome_env.oauth.token_request import TokenEndpoint
 from authsome_env.providers.registry import Registry
 from authsome_env.providers.urls import check_url, fill_base_url
@@ -73,9 +73,23 @@ ANSWERS = {
         "Work",
         {"team_id": "T1"},
     ),
+    "slack-user": (
+        {
+            "ok": True,
+            "team": {"id": "T1", "name": "Work"},
+            "authed_user": {
+                "id": "U1",
+                "access_token": ACCESS,
+                "token_type": "user",
+                "scope": "chat:write,channels:read",
+            },
+        },
+        None,
+        {},
+    ),
     "twitch": ({**USUAL, "scope": ["user:read:email"]}, None, {}),
 }
-FOREVER = {"notion", "slack"}
+FOREVER = {"notion", "slack", "slack-user"}
 """Their answers state no lifetime, and mean it."""
 
 
@@ -138,7 +152,7 @@ def test_the_authorization_url_asks_for_what_is_defined(name):
     if oauth.pkce:
         assert query.pop("code_challenge_method") == ["S256"]
         assert len(query.pop("code_challenge")[0]) == 43
-    asked = query.pop("scope", [""])[0]
+    asked = query.pop(oauth.scope_parameter, [""])[0]
     assert tuple(filter(None, asked.split(oauth.scope_separator))) == oauth.scopes
     assert query == {key: [value] for key, value in oauth.authorization_params.items()}
     assert CLIENT_SECRET not in attempt.url
@@ -175,7 +189,7 @@ def test_habits_of_servers_are_those_that_they_document():
     def those(habit):
         return {name for name, each in DEFINITIONS.items() if habit(each.oauth)}
 
-    assert those(lambda oauth: oauth.scope_separator == ",") == {"linear", "slack", "todoist"}
+    assert those(lambda oauth: oauth.scope_separator == ",") == {"linear", "slack", "slack-user", "todoist"}
     assert those(lambda oauth: oauth.token_request == "json") == {"notion"}
     assert those(lambda oauth: oauth.token_endpoint_auth_method == "client_secret_basic") == {
         *("airtable", "bitbucket", "klaviyo-oauth", "notion", "reddit", "supabase", "x", "zoom"),
@@ -185,7 +199,7 @@ def test_habits_of_servers_are_those_that_they_document():
     }
     assert those(lambda oauth: not oauth.pkce) == {
         *("bitbucket", "box", "clickup-oauth", "discord", "heroku", "hubspot", "monday", "netlify"),
-        *("notion", "sentry", "slack", "twitch"),
+        *("notion", "sentry", "slack", "slack-user", "twitch"),
     }
     assert those(lambda oauth: oauth.base_url is not None) == {
         *("gitea", "github", "github-app", "gitlab", "microsoft", "salesforce"),
@@ -263,8 +277,9 @@ def test_a_revocation_request_proves_itself_and_has_the_token_in_no_url(name):
     oauth = definition.oauth
     server = Server({"ok": True})
     tokens = {"access_token": Secret(ACCESS), "refresh_token": Secret(REFRESH)}
-    url = fill_base_url(oauth.revocation_url or "https://found.example/revoke", oauth.base_url)
-    done = revoke(endpoint(definition, server), url, None, tokens)
+    found = fill_base_url(oauth.revocation_url or "https://found.example/revoke", oauth.base_url)
+    url = revocation_url(oauth, Endpoints(revocation=found), None)
+    done = revoke(endpoint(definition, server), url, tokens, sleep=lambda _: None)
     way = oauth.revocation
     kinds = list(way.tokens) if way != "rfc7009" else ["refresh_token", "access_token"]
     assert [(each.kind, each.ok) for each in done] == [(kind, True) for kind in kinds]
@@ -286,7 +301,7 @@ def test_a_revocation_request_proves_itself_and_has_the_token_in_no_url(name):
 @pytest.mark.parametrize("name", BROWSER)
 def test_the_browser_comes_back_to_us_or_its_address_is_pasted(name):
     redirect = find_redirect(DEFINITIONS[name].oauth.redirect_uri, None)
-    assert (redirect is None) == (name == "slack")
+    assert (redirect is None) == (name in ("slack", "slack-user"))
 
 
 def test_one_client_serves_all_of_google_and_all_of_atlassian():
