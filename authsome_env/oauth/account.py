@@ -77,7 +77,7 @@ def _asked(request: Request, account_id: str, labels: tuple[str, ...], send: Sen
     except AuthsomeError as error:
         return Found(None, None, f"whose account it is could not be learnt: {error.message}")
     ok = response.status == 200
-    found = _found(response.document() if ok else None, account_id, labels)
+    found = _found(response.json() if ok else None, account_id, labels)
     if found.id is None and found.label is None:
         reason = "the answer does not say" if ok else f"HTTP {response.status}"
         found.warning = f"whose account it is could not be learnt: {reason}"

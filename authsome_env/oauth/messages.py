@@ -57,12 +57,16 @@ class Response:
     def __repr__(self) -> str:
         return f"Response({self.status})"
 
-    def document(self) -> dict[str, Any] | None:
-        """The body as a JSON object; None if it is none."""
+    def json(self) -> Any:
+        """The body as JSON; None if it is none."""
         try:
-            document = json.loads(self.body)
+            return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
+
+    def document(self) -> dict[str, Any] | None:
+        """The body as a JSON object; None if it is none."""
+        document = self.json()
         return document if isinstance(document, dict) else None
 
 
