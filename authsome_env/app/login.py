@@ -55,15 +55,22 @@ def login_api_key(
     return save_login(workspace, provider, name, collect(), auth_type="api_key", force=force)
 
 
-def check_login(workspace: Workspace, provider: str, name: str, *, force: bool) -> None:
-    """Before anything is asked for. Raises UsageError, ConnectionExists, and what keeps a vault shut."""
+def check_login(
+    workspace: Workspace, provider: str, name: str, *, force: bool
+) -> tuple[Connection, bytes | None] | None:
+    """Before anything is asked for: the connection that is going to be repaired, and its renew part.
+
+    Raises UsageError, ConnectionExists, and what keeps a vault shut or from being written.
+    """
     check_connection_name(name)
     vault = workspace.open_if_any()
-    if vault is not None:
-        with vault:
-            if vault.database.obstacle is not None:
-                raise vault.database.obstacle
-            _check_free(vault, provider, name, workspace.now(), force=force)
+    if vault is None:
+        return None
+    with vault:
+        if vault.database.obstacle is not None:
+            raise vault.database.obstacle
+        old = _check_free(vault, provider, name, workspace.now(), force=force)
+        return None if old is None else (old.connection, vault.renew_part(old))
 
 
 def save_login(

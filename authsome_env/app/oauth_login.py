@@ -20,7 +20,7 @@ from .login import Login, check_login, save_login
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from authsome_env.model import Secret
+    from authsome_env.model import Connection, Secret
     from authsome_env.oauth.device_code import Prompt
     from authsome_env.oauth.messages import Endpoints, OAuthClient, Send, TokenSet
     from authsome_env.providers.schema import Definition, Field, OAuth
@@ -85,7 +85,9 @@ def login_oauth(
     Raises UsageError, NotAllowed, ConnectionExists (all before anything is asked), LoginFailed, Unreachable.
     """
     login = OAuthLogin(workspace, definition, name, wishes, person)
-    check_login(workspace, definition.name, name, force=wishes.force)
+    former = check_login(workspace, definition.name, name, force=wishes.force)
+    if former is not None:
+        login.repeat(*former)
     with Wire(workspace.environ) as send:
         return login.run(send)
 
@@ -116,6 +118,18 @@ class OAuthLogin:
         self.client: StoredClient | None = None
         self.inputs: Mapping[str, Secret] = {}
         self.method = PUBLIC
+
+    def repeat(self, former: Connection, renew_part: bytes | None) -> None:
+        """A repair is the login of before, as far as nothing else is wished."""
+        if renew_part is None:
+            return
+        grant = Grant.unpack(renew_part)
+        if self.wishes.flow is None and self.wishes.port is None and grant.flow in self.definition.flows:
+            self.flow = grant.flow
+        if self.wishes.base_url is None and self.oauth.base_url is not None:
+            self.base_url = former.base_url
+        if self.wishes.scopes is None:
+            self.scopes = grant.scopes.split()
 
     def run(self, send: Send) -> Login:
         endpoints = find_endpoints(self.definition, self.base_url, self.flow, send)

@@ -196,7 +196,7 @@ def test_force_makes_it_the_default_and_a_usable_one_is_not_replaced_without(aut
 
 def test_a_refused_one_is_invalid_until_a_login_repairs_it_in_place(authsome, connect):
     server = connect(2)
-    connect.login(check=True)
+    connect.login("--scopes", "read,write", check=True)
     connect.login("-c", "copy", check=True)
     authsome("revoke", "acme", "-c", "copy", check=True)  # ends all that alice gave, at this server
     time.sleep(2.1)
@@ -209,8 +209,9 @@ def test_a_refused_one_is_invalid_until_a_login_repairs_it_in_place(authsome, co
     assert authsome("token", "acme").returncode == 5
     assert server.counts() == before  # asked once, not each time
     connect.login(check=True)
-    assert shown(authsome)["status"] == "connected"
-    assert shown(authsome)["default"] is True
+    repaired = shown(authsome)
+    assert (repaired["status"], repaired["default"]) == ("connected", True)
+    assert repaired["scopes"] == ["read", "write"]  # as before, for nothing else was wished
 
 
 def test_denied_and_forged_and_closed(authsome, connect):

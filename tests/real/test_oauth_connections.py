@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -116,17 +117,21 @@ def test_a_dead_one_is_repaired_in_place_and_stays_the_default(acme, status):
         )
         acme.define(client=client["client_id"])
         acme.server.set(access_ttl=1)
-    acme.login("-c", "main")
-    acme.login("-c", "other", account="bob")
+    else:
+        acme.define(client=None)
+    registered = () if status == "expired" else ("--flow", "dcr_pkce")
+    acme.login("-c", "main", *registered)
+    acme.login("-c", "other", *registered, account="bob")
     if status == "expired":
         wait_until(lambda: acme.shown("main")["status"] == "expired")
         acme.server.set(access_ttl=3600)
     else:
-        acme.server.revoke(acme.token("acme:main"), client_id="native")  # as in the account's settings there
+        shown = json.loads(acme.program("client", "show", "acme", "--json", check=True).stdout)
+        acme.server.revoke(acme.token("acme:main"), client_id=shown["client_id"])
     dead = acme.program("refresh", "acme")
     assert (dead.returncode, b"authsome login acme" in dead.stderr) == (4 if status == "expired" else 5, True)
     assert acme.shown("main")["status"] == status
-    code, said, _ = acme.login("-c", "main")
+    code, said, _ = acme.login("-c", "main")  # in the way of before
     assert (code, "repaired acme:main, the account of alice@example.test" in said) == (0, True)
     assert acme.shown("main")["status"] == "connected"
     assert [acme.shown(name)["default"] for name in ("main", "other")] == [True, False]
