@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
+
+# Some CI, and nohup, start us with these ignored, which every program here would inherit: ^C would end none.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 pytest_plugins = ("cli.program", "real.browser", "real.authorization_server.fixture", "real.acme")
 
