@@ -230,7 +230,7 @@ def test_several_fields_in_the_order_of_the_tab_key(authsome, command, secret):
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("link", name="Where to find it")).to_be_focused()
     expect(page.get_by_role("link")).to_have_attribute(
-        "href", "https://www.twilio.com/docs/iam/api/authtoken"
+        "href", "https://console.twilio.com"
     )
     for _ in range(3):
         page.keyboard.press("Tab")
