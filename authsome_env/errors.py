@@ -30,7 +30,7 @@ class UsageError(AuthsomeError):
 
 
 class StorageError(AuthsomeError):
-    """The home cannot be written: permission, full disk, read-only file system. Nothing was changed."""
+    """The home or the folder of a run cannot be written: permission, full disk. Nothing was changed."""
 
     name = "storage"
 

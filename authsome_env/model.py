@@ -233,11 +233,18 @@ class Connection:
 
 
 class Variable:
-    """One environment variable to be delivered: its value and the connection that it comes from."""
+    """One environment variable to be delivered: its value and the connection that it comes from.
 
-    __slots__ = ("connection", "name", "value")
+    `template` and `base_url` (the definition's): what it was made by, and is made by again after a refresh.
+    """
 
-    def __init__(self, name: str, value: Secret, connection: Connection) -> None:
+    __slots__ = ("base_url", "connection", "name", "template", "value")
+
+    def __init__(
+        self, name: str, value: Secret, connection: Connection, template: str, base_url: str | None = None
+    ) -> None:
         self.name = name
         self.value = value
         self.connection = connection
+        self.template = template
+        self.base_url = base_url

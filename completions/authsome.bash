@@ -71,13 +71,13 @@ _authsome() { # $2: what readline will replace, which ends at the cursor
 _authsome_table() { # sets `words` to what may follow `command`, and `flags`
     case $command in
     "")
-        words="run env token export login list inspect get check refresh set-default rename logout revoke init"
+        words="run env token export ps login list inspect get check refresh set-default rename logout revoke init"
         words+=" whoami provider client vault demo"
         flags="--version"
         ;;
     run)
         flags="-p --provider --all --none --map --prefix --pass --drop --clean --keep-existing --strict"
-        flags+=" --explain"
+        flags+=" --deliver --path --dotenv-for --on-expiry --min-ttl --explain"
         ;;
     env)
         flags="--format -p --provider --all --none --map --prefix --strict --quoted --unset --to-artifact"
@@ -102,7 +102,7 @@ _authsome_table() { # sets `words` to what may follow `command`, and `flags`
     "client remove") flags="-y --yes" ;;
     vault) words="list create use remove lock unlock rekey" ;;
     "vault remove") flags="-y --yes" ;;
-    token | set-default | rename | whoami | demo) ;;
+    token | ps | set-default | rename | whoami | demo) ;;
     "provider list") flags="--search" ;;
     "provider test") flags="--online" ;;
     "provider show" | "provider remove" | "client show") ;;
@@ -132,8 +132,11 @@ _authsome_expect() { # FLAG: sets `expected` to what its value is, and to nothin
     --key) expected=key ;;
     --from-env) expected=variable ;;
     --flow) expected=flow ;;
+    --deliver) expected=delivery ;;
+    --dotenv-for) expected=reader ;;
+    --path) expected=file ;;
     --scopes | --base-url | --port | --client-id | --search) expected=anything ;;
-    -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl) expected=anything ;;
+    -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl | --on-expiry) expected=anything ;;
     *) expected="" ;;
     esac
 }
@@ -168,6 +171,8 @@ _authsome_value() { # sets `words` to the values that are `expected`
         ;;
     format) words="sh bash zsh fish powershell dotenv json github gitlab docker systemd" ;;
     key) words="keyring file passphrase variable" ;;
+    delivery) words="env dotenv fifo files" ;;
+    reader) words="docker systemd" ;;
     flow) words="pkce device_code dcr_pkce client_credentials jwt_bearer token_exchange" ;;
     variable) words=$(compgen -e) ;;
     file) compopt -o default 2>/dev/null || : ;; # readline's own

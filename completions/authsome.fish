@@ -18,7 +18,7 @@ function __authsome_line -d 'Tell where in a line of authsome the cursor is'
         else if test $plain = no; and string match -qr -- '^-.' $token
             contains -- $token -p --provider --map --format --key --from-env -c --connection --vault \
                 --prefix --pass --drop --field --min-ttl --flow --scopes --base-url --port --client-id \
-                --search
+                --search --deliver --path --dotenv-for --on-expiry
             and set value yes
         else
             switch "$command"
@@ -108,6 +108,7 @@ complete -c authsome -n __authsome_at -a run -d 'run a command with its variable
 complete -c authsome -n __authsome_at -a env -d 'print the variables for a shell, a file or a CI system'
 complete -c authsome -n __authsome_at -a token -d 'print one fresh token or field'
 complete -c authsome -n __authsome_at -a export -d 'print the variables of one connection'
+complete -c authsome -n __authsome_at -a ps -d 'list the commands that run with fresh variables'
 complete -c authsome -n __authsome_at -a login -d 'log in, and save the connection'
 complete -c authsome -n __authsome_at -a list -d 'list the connections of all providers'
 complete -c authsome -n __authsome_at -a inspect -d 'show a provider and its connections'
@@ -154,6 +155,11 @@ complete -c authsome -n '__authsome_at run' -l pass -x -d 'inherit only the esse
 complete -c authsome -n '__authsome_at run' -l drop -x -d 'do not inherit what matches'
 complete -c authsome -n '__authsome_at run' -l clean -d 'inherit only the essentials (PATH, HOME, TERM, …)'
 complete -c authsome -n '__authsome_at run' -l keep-existing -d 'let inherited variables win over injected ones'
+complete -c authsome -n '__authsome_at run' -l deliver -x -a 'env dotenv fifo files' -d 'give the variables by env (the default), dotenv, fifo or files'
+complete -c authsome -n '__authsome_at run' -l path -r -F -d 'make this a symlink to what is delivered'
+complete -c authsome -n '__authsome_at run' -l on-expiry -x -a 'refresh signal:HUP' -d 'refresh (the default), or signal:NAME after each refresh'
+complete -c authsome -n '__authsome_at run' -l min-ttl -x -d 'refresh first what has less left, as in 5m'
+complete -c authsome -n '__authsome_at run' -l dotenv-for -x -a 'docker systemd' -d 'write the file for docker or systemd instead of most readers'
 complete -c authsome -n '__authsome_at run' -l strict -d 'fail where a connection would be left out with a warning'
 complete -c authsome -n '__authsome_at run' -l explain -d 'print what the command would get instead of running it'
 

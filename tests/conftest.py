@@ -15,7 +15,14 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
-pytest_plugins = ("cli.program", "real.browser", "real.authorization_server.fixture", "real.acme")
+pytest_plugins = (
+    "cli.program",
+    "cli.demo_provider",
+    "cli.live",
+    "real.browser",
+    "real.authorization_server.fixture",
+    "real.acme",
+)
 
 
 @pytest.fixture(scope="session")

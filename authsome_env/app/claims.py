@@ -38,7 +38,7 @@ class Claim:
     def variable(self, name: str) -> Variable:
         if self.value is None:
             raise ValueError(f"{self.connection.reference} has no value for {name}")
-        return Variable(name, self.value, self.connection)
+        return Variable(name, self.value, self.connection, self.template, self.definition.base_url)
 
     def mapping(self, name: str) -> str | None:
         """The `--map` that gives this connection the variable; None if none says the same."""

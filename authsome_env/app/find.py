@@ -75,7 +75,12 @@ def check_usable(credential: Credential, now: float) -> None:
 
 
 def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -> Secret:
-    """One field of a credential: the named one, the access token, or the only one there is.
+    """One field of a credential; see `field_name`."""
+    return credential.fields[field_name(credential, name, known)]
+
+
+def field_name(credential: Credential, name: str | None, known: Sequence[str]) -> str:
+    """The name of one field of a credential: the given one, the access token's, or that of the only one.
 
     `known`: the fields that the provider's definition has, in its order; none if it is gone.
     Raises UsageError for an unknown name or a choice that must be made, CredentialUnusable for an empty one.
@@ -85,7 +90,7 @@ def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -
     names = list(known or fields)
     if name is None:
         if "access_token" in fields:
-            return fields["access_token"]
+            return "access_token"
         if len(names) > 1:
             raise UsageError(
                 f"{reference} has several fields: {', '.join(names)}",
@@ -93,7 +98,7 @@ def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -
             )
         name = names[0] if names else "api_key"
     if name in fields:
-        return fields[name]
+        return name
     if name in known:
         raise CredentialUnusable(
             f"{reference} was logged in without {name}",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from authsome_env.errors import AuthsomeError
+    from authsome_env.model import Connection
     from authsome_env.vault.store import Credential, Vault
 
     from .workspace import Workspace
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Fresh:
     """The outcome for several credentials. `use` gives one of them, or says why it is of no use."""
 
-    __slots__ = ("_failures", "_now", "_renewed", "warnings")
+    __slots__ = ("_failures", "_renewed", "now", "warnings")
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Fresh:
     ) -> None:
         self._renewed = renewed
         self._failures = failures
-        self._now = now
+        self.now = now
         self.warnings: list[str] = []
         """One for each live token that could not be refreshed, once it was used."""
 
@@ -46,20 +47,26 @@ class Fresh:
         current = self._renewed.get(connection_id, credential)
         failure = self._failures.get(connection_id)
         if failure is None:
-            check_usable(current, self._now)
+            check_usable(current, self.now)
             return current
         connection = current.connection
-        if connection_id not in self._renewed or connection.refused or connection.past(self._now):
+        if connection_id not in self._renewed or connection.refused or connection.past(self.now):
             raise failure
-        left = describe_duration((connection.expires_at or self._now) - self._now)
+        left = describe_duration((connection.expires_at or self.now) - self.now)
         warning = f"{connection.reference} could not be refreshed, its token is good for {left} more"
         if f"{warning}: {failure.message}" not in self.warnings:
             self.warnings.append(f"{warning}: {failure.message}")
         return current
 
 
-def freshen(workspace: Workspace, vault: Vault, credentials: Iterable[Credential]) -> Fresh:
-    """Refresh those that are due, all at the same time.
+def freshen(
+    workspace: Workspace,
+    vault: Vault,
+    credentials: Iterable[Credential],
+    *,
+    wanted: float | None = None,
+) -> Fresh:
+    """Refresh those that are due, all at the same time; also any with less left than is `wanted` (seconds).
 
     Raises nothing for one that fails: `Fresh.use` tells who asks for it.
     """
@@ -67,7 +74,7 @@ def freshen(workspace: Workspace, vault: Vault, credentials: Iterable[Credential
     due = {
         credential.connection.id: credential
         for credential in credentials
-        if is_due(credential, now, workspace.config.min_ttl)
+        if is_due(credential, now, workspace.config.min_ttl, wanted)
     }
     if not due:
         return Fresh({}, {}, now)
@@ -81,12 +88,31 @@ def freshen(workspace: Workspace, vault: Vault, credentials: Iterable[Credential
             renewed[connection_id] = current
         else:
             failures[connection_id] = deleted_meanwhile(credential.connection)
-    return Fresh(renewed, failures, workspace.now())
+    fresh = Fresh(renewed, failures, workspace.now())
+    if wanted is not None:
+        for connection_id, credential in renewed.items():
+            if connection_id not in failures:
+                fresh.warnings += _too_short(credential.connection, fresh.now, wanted)
+    return fresh
 
 
-def is_due(credential: Credential, now: float, min_ttl: float) -> bool:
+def is_due(credential: Credential, now: float, min_ttl: float, wanted: float | None = None) -> bool:
     connection = credential.connection
-    return connection.renewable and not connection.refused and connection.due(now, min_ttl)
+    if not connection.renewable or connection.refused:
+        return False
+    return connection.due(now, min_ttl) or (wanted is not None and _left(connection, now) < wanted)
+
+
+def _left(connection: Connection, now: float) -> float:
+    return float("inf") if connection.expires_at is None else connection.expires_at - now
+
+
+def _too_short(connection: Connection, now: float, wanted: float) -> list[str]:
+    left = _left(connection, now)
+    if left >= wanted:
+        return []
+    only = describe_duration(connection.lifetime or left)
+    return [f"the tokens of {connection.reference} live for {only}, less than --min-ttl asks for"]
 
 
 def use_fresh(workspace: Workspace, vault: Vault, credential: Credential) -> tuple[Credential, list[str]]:

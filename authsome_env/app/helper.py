@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import subprocess
@@ -10,12 +9,12 @@ import sys
 import time
 
 from authsome_env.errors import AuthsomeError
-from authsome_env.vault.envelope import pack, unpack
+from authsome_env.packed import pack, unpack
+
+from .surroundings import built_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from authsome_env.vault.store import Credential, Vault
 
     from .workspace import Workspace
@@ -27,13 +26,6 @@ _TIME_BYTES = 8
 
 _AGAIN = "try again"
 
-# What a program needs to speak TLS from here. No PYTHON*, no SSLKEYLOGFILE, nothing of the user's shell.
-_PASSED = frozenset(
-    {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-    | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
-    | {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
-)
-
 
 def sent_word() -> bytes:
     """The helper's first word: the request is on its way since then (ms of the clock that all share)."""
@@ -42,14 +34,6 @@ def sent_word() -> bytes:
 
 class HelperDied(AuthsomeError):
     """It ended without a word; what it had begun, only the vault can tell."""
-
-
-def built_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    built = {name: value for name, value in environ.items() if name in _PASSED}
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        if places := built.get(name):  # relative to a folder that the helper is not in
-            built[name] = os.pathsep.join(os.path.abspath(place) for place in places.split(os.pathsep))
-    return built
 
 
 class Helper:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authsome_env.clock import describe_duration
-from authsome_env.errors import ConnectionExists
+from authsome_env.errors import ConnectionExists, VaultDamaged
 from authsome_env.model import Connection, check_connection_name
 from authsome_env.vault.store import new_id
 
@@ -93,6 +93,7 @@ def save_login(
     with vault, vault.transaction():
         now = workspace.now()
         old = _check_free(vault, provider, name, now, force=force)
+        predecessor = old or _readable(vault, provider, name)
         names = vault.names(provider)
         # A login is the same connection again, also over one that cannot be read any more.
         connection_id, generation = vault.identity(provider, name) or (new_id(), 0)
@@ -110,7 +111,7 @@ def save_login(
         if force:
             vault.delete(provider, name)
             former = make_default(vault, provider, connection.id)
-        vault.put(connection, fields, renew=renew, keep_keys_of=old)
+        vault.put(connection, fields, renew=renew, keep_keys_of=_keys_kept(predecessor, connection))
         orphans = put_client(vault, client) if client is not None else []
         result = Login(connection, former_default=former, repaired=old is not None)
         if orphans:
@@ -124,6 +125,24 @@ def save_login(
             result.former_account = old.connection.account
     result.new_vault_key = key_source
     return result
+
+
+def _readable(vault: Vault, provider: str, name: str) -> Credential | None:
+    """The connection that is overwritten, unless it is damaged."""
+    try:
+        return vault.find(provider, name)
+    except VaultDamaged:
+        return None
+
+
+def _keys_kept(old: Credential | None, new: Connection) -> Credential | None:
+    """The same account's new tokens are sealed with the keys of the old ones: who was given those (the keeper
+    of a run) gets these, too. Another account's are not.
+    """
+    if old is None:
+        return None
+    same = (old.connection.account_id, old.connection.base_url) == (new.account_id, new.base_url)
+    return old if same else None
 
 
 def _check_free(vault: Vault, provider: str, name: str, now: float, *, force: bool) -> Credential | None:

@@ -17,12 +17,20 @@ from authsome_env.oauth.grant import REFUSED, Grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from authsome_env.vault.store import Credential, Vault
 
-    from .helper import Helper
     from .workspace import Workspace
+
+    class Carrying(Protocol):
+        """One connection being renewed by somebody."""
+
+        def wait(self, patience_s: float, start_s: float) -> tuple[str, str, str] | None: ...
+
+    Carry = Callable[[Workspace, Vault, Credential, int], Carrying]
+    """(workspace, vault, what to renew, the descriptor of its lock) -> the one who does it."""
 
 PATIENCE_S = 10.0
 """How long the foreground waits for an answer, from the request."""
@@ -42,13 +50,17 @@ def renew(
     *,
     asked: bool = False,
     forced: bool = False,
+    carry: Carry | None = None,
 ) -> dict[str, AuthsomeError]:
     """Renew all of them at the same time; the failures by connection id.
 
     `asked`: by somebody, so also right after a failure. `forced`: also a refresh token whose last use got no
-    answer, and within a pause that the server asked for.
+    answer, and within a pause that the server asked for. `carry`: who does it; None: a helper process each.
     """
-    jobs = [_Job(workspace, vault, credential, asked=asked, forced=forced) for credential in credentials]
+    jobs = [
+        _Job(workspace, vault, credential, asked=asked, forced=forced, carry=carry)
+        for credential in credentials
+    ]
     failures: dict[str, AuthsomeError] = {}
     for step in (_Job.begin, _Job.finish):
         for job in jobs:
@@ -62,7 +74,14 @@ def renew(
 
 class _Job:
     def __init__(
-        self, workspace: Workspace, vault: Vault, credential: Credential, *, asked: bool, forced: bool
+        self,
+        workspace: Workspace,
+        vault: Vault,
+        credential: Credential,
+        *,
+        asked: bool,
+        forced: bool,
+        carry: Carry | None,
     ) -> None:
         self.workspace = workspace
         self.vault = vault
@@ -72,7 +91,8 @@ class _Job:
         self.id = credential.connection.id
         self.began = self.queued = workspace.now()
         self.lock = workspace.lock_of(vault, self.id)
-        self.helper: Helper | None = None
+        self.carry = carry
+        self.helper: Carrying | None = None
 
     def begin(self) -> None:
         """Start the helper, unless another process is at it already."""
@@ -83,9 +103,11 @@ class _Job:
             current = self._changed()
             if current is not None:
                 self._check_wait(current)
-                from .helper import Helper
+                if self.carry is None:
+                    from .helper import Helper
 
-                self.helper = Helper(self.workspace, self.vault, current, self.lock.descriptor)
+                    self.carry = Helper
+                self.helper = self.carry(self.workspace, self.vault, current, self.lock.descriptor)
         finally:
             self.lock.release()  # the helper has it too, by its inherited descriptor
 
@@ -143,7 +165,7 @@ class _Job:
         packed = self.vault.renew_part(current)
         return Grant.unpack(packed) if packed else None
 
-    def _hear(self, helper: Helper) -> None:
+    def _hear(self, helper: Carrying) -> None:
         from .helper import HelperDied
 
         try:

@@ -15,11 +15,13 @@ def main() -> None:
     if os.fork():
         os._exit(0)  # nobody's child: whoever started us may become a command that waits for its own alone
     import signal
-
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # what was asked for cannot be called back; it ends soon anyway
-    _harden()
     import socket
+
+    from authsome_env.supervise.harden import harden, ignore
+
+    # What was asked for cannot be called back; it ends soon anyway.
+    ignore((signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+    harden()
 
     with socket.socket(fileno=0) as channel:
         order = bytearray()
@@ -28,7 +30,7 @@ def main() -> None:
         if not order:
             return  # whoever wanted this is gone, and nothing was begun
         from authsome_env.errors import AuthsomeError
-        from authsome_env.vault.envelope import pack
+        from authsome_env.packed import pack
 
         from .helper import sent_word
         from .renewing import Renewing, order_of
@@ -49,20 +51,6 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001 - a traceback would show values, and nobody would see it
             message = f"the refresh failed unexpectedly ({type(error).__name__})"
             tell(pack({"name": b"unexpected", "message": message.encode(), "hint": b""}))
-
-
-_PR_SET_DUMPABLE = 4
-
-
-def _harden() -> None:
-    """No core file, and nobody else's debugger: tokens pass through here."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ from authsome_env.oauth.grant import REFUSED, Grant
 from authsome_env.oauth.messages import Garbled, Later, NoAnswer, NotSent, Refused, TokenSet
 from authsome_env.oauth.renewal import check_origin, is_clients_fault, is_dead, next_grant, renew
 from authsome_env.oauth.token_request import TokenEndpoint
+from authsome_env.packed import unpack
 from authsome_env.providers.registry import Registry
 from authsome_env.vault.database import Database
-from authsome_env.vault.envelope import unpack
 from authsome_env.vault.home import Home
 from authsome_env.vault.lock import ConnectionLock
 from authsome_env.vault.part_keys import PartKeys

@@ -15,12 +15,12 @@ from authsome_env.providers.quick import QuickDefinition, hot_path
 from authsome_env.providers.template import fields_of, render
 
 from .claims import Claim, check_fits, how_to_choose, settle
-from .find import find_connection, missing, pick_field
+from .find import field_name, find_connection, missing
 from .fresh import Fresh, freshen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from authsome_env.vault.store import Credential, Vault
 
@@ -97,9 +97,12 @@ def parse_map(text: str) -> tuple[str, Reference]:
 class Resolution:
     """What a run gets: `variables` to set, `removed` names to take out, `warnings` to show once."""
 
-    __slots__ = ("removed", "variables", "warnings")
+    __slots__ = ("keys", "removed", "variables", "vault_id", "warnings")
 
     def __init__(self) -> None:
+        self.vault_id = ""
+        self.keys: dict[str, dict[str, bytes]] = {}
+        """By connection id, the keys of its parts, if they were asked for."""
         self.variables: dict[str, Variable] = {}
         self.removed: set[str] = set()
         self.warnings: list[str] = []
@@ -107,17 +110,36 @@ class Resolution:
     def values(self) -> dict[str, bytes]:
         return {name: variable.value.reveal_bytes() for name, variable in self.variables.items()}
 
+    @property
+    def expires(self) -> bool:
+        return any(variable.connection.expires_at is not None for variable in self.variables.values())
 
-def resolve(workspace: Workspace, selection: Selection, *, renewing: bool = True) -> Resolution:
+
+def resolve(
+    workspace: Workspace,
+    selection: Selection,
+    *,
+    renewing: bool = True,
+    min_ttl: float | None = None,
+    keys: Callable[[Resolution], bool] | None = None,
+    found: Callable[[Sequence[Credential]], None] | None = None,
+) -> Resolution:
     """Raises UsageError (two named connections fill one variable), what finding and using a named
     connection raises, with `strict` the same for every other, and what keeps the vault from opening.
 
-    `renewing`: refresh what is due first; not for who only wants to know the variables' names.
+    `renewing`: refresh what is due first; not for who only wants to know the variables' names. `min_ttl`: the
+    seconds that the user wants a token to have left. `keys`: whether that resolution is to have part keys.
+    `found`: is told of the connections as soon as they are known, before anything is done with them.
     """
     if selection.empty:
         return Resolution()
     with workspace.open() as vault:
-        return _Resolver(workspace, vault, selection, renewing=renewing).resolve()
+        resolver = _Resolver(workspace, vault, selection, renewing=renewing, min_ttl=min_ttl)
+        resolver.found = found
+        resolution = resolver.resolve()
+        if keys is not None and keys(resolution):
+            resolver.add_keys()
+        return resolution
 
 
 def known_fields(workspace: Workspace, vault: Vault, provider: str) -> tuple[Sequence[str], frozenset[str]]:
@@ -133,11 +155,21 @@ def known_fields(workspace: Workspace, vault: Vault, provider: str) -> tuple[Seq
 
 
 class _Resolver:
-    def __init__(self, workspace: Workspace, vault: Vault, selection: Selection, *, renewing: bool) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        vault: Vault,
+        selection: Selection,
+        *,
+        renewing: bool,
+        min_ttl: float | None,
+    ) -> None:
         self.workspace = workspace
         self.vault = vault
         self.selection = selection
         self.renewing = renewing
+        self.min_ttl = min_ttl
+        self.found: Callable[[Sequence[Credential]], None] | None = None
         self.fresh = Fresh({}, {}, workspace.now())
         self.result = Resolution()
         self.claims: dict[str, list[Claim]] = {}
@@ -145,6 +177,8 @@ class _Resolver:
         """The connections that fill the same variables, and by variable their claims."""
         self.definitions: dict[str, QuickDefinition] = {}
         self.claimed = False
+        self.used: dict[str, Credential] = {}
+        """By connection id, as fresh as it was handed out."""
 
     def resolve(self) -> Resolution:
         named = [self._find(reference) for reference in self.selection.named]
@@ -152,8 +186,12 @@ class _Resolver:
         spoken_for = {reference.provider for reference in self.selection.named}
         defaults = self.vault.defaults() if self.selection.everything else []
         defaults = [each for each in defaults if each.connection.provider not in spoken_for]
+        if self.found is not None:
+            self.found([*named, *mapped_ones, *defaults])
         if self.renewing:
-            self.fresh = freshen(self.workspace, self.vault, [*named, *mapped_ones, *defaults])
+            self.fresh = freshen(
+                self.workspace, self.vault, [*named, *mapped_ones, *defaults], wanted=self.min_ttl
+            )
         for credential in named:
             self._claim(credential, named=True)
         if self.selection.everything:
@@ -173,6 +211,13 @@ class _Resolver:
                 else "there is no connection yet, so nothing is injected"
             )
         return self.result
+
+    def add_keys(self) -> None:
+        self.result.vault_id = self.vault.id
+        for variable in self.result.variables.values():
+            connection_id = variable.connection.id
+            if connection_id not in self.result.keys:
+                self.result.keys[connection_id] = self.vault.part_keys(self.used[connection_id])
 
     def _find(self, reference: Reference) -> Credential:
         return find_connection(self.workspace, self.vault, reference.provider, reference.connection)
@@ -225,6 +270,7 @@ class _Resolver:
     ) -> dict[str, Claim]:
         credential = self.fresh.use(credential)
         connection = credential.connection
+        self.used[connection.id] = credential
         values = credential.fields
         base_url = connection.base_url or definition.base_url
         if base_url is not None:
@@ -262,6 +308,7 @@ class _Resolver:
         for (name, reference), each in zip(self.selection.maps, found, strict=True):
             credential = self.fresh.use(each)
             known, _ = known_fields(self.workspace, self.vault, reference.provider)
-            value = pick_field(credential, reference.field, known)
-            variables[name] = Variable(name, value, credential.connection)
+            field = field_name(credential, reference.field, known)
+            self.used[credential.connection.id] = credential
+            variables[name] = Variable(name, credential.fields[field], credential.connection, f"{{{field}}}")
         return variables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 from authsome_env.clock import describe_time
 
@@ -19,8 +20,39 @@ if TYPE_CHECKING:
     from .invocation import Invocation
 
 
-def explain(resolution: Resolution, environment: Sequence[bytes], invocation: Invocation) -> int:
-    """`environment`: the entries that the command would get."""
+class Freshness:
+    """How variables stay fresh under a delivery, with a signal's number or 0."""
+
+    def __init__(self, delivery: str, number: int) -> None:
+        self._delivery = delivery
+        self._signal = number
+
+    def kept(self, variable: Variable) -> bool:
+        """Whether the command can always have a live value."""
+        connection = variable.connection
+        return connection.expires_at is None or (self._delivery != "env" and connection.renewable)
+
+    def words(self, variable: Variable) -> str:
+        connection = variable.connection
+        if connection.expires_at is None:
+            return "does not expire"
+        if not connection.renewable:
+            return "cannot be refreshed"
+        how = "fixed at the start" if self._delivery == "env" else _REREAD[self._delivery]
+        return f"{how}, then {signal.Signals(self._signal).name}" if self._signal else how
+
+
+_REREAD = {
+    "dotenv": "file rewritten",
+    "files": "files rewritten",
+    "fifo": "at each read",
+}
+
+
+def explain(
+    resolution: Resolution, environment: Sequence[bytes], invocation: Invocation, freshness: Freshness
+) -> int:
+    """`environment`: the entries that the command would get, all of them in its environment."""
     now = invocation.now()
     kept = {
         name
@@ -36,8 +68,8 @@ def explain(resolution: Resolution, environment: Sequence[bytes], invocation: In
                 "variable": name,
                 "connection": str(variable.connection.reference),
                 "expires_at": variable.connection.expires_at,
-                "freshness": _freshness(variable),
-                "until": variable.connection.expires_at,
+                "freshness": freshness.words(variable),
+                "until": None if freshness.kept(variable) else variable.connection.expires_at,
                 "inherited": name in kept,
             }
             for name, variable in chosen
@@ -49,8 +81,8 @@ def explain(resolution: Resolution, environment: Sequence[bytes], invocation: In
             name,
             "inherited (kept)" if name in kept else str(variable.connection.reference),
             expires_in(variable.connection, now),
-            _freshness(variable),
-            "-" if variable.connection.expires_at is None else describe_time(variable.connection.expires_at),
+            freshness.words(variable),
+            _until(variable, freshness),
         ]
         for name, variable in chosen
     ]
@@ -60,5 +92,8 @@ def explain(resolution: Resolution, environment: Sequence[bytes], invocation: In
     return 0
 
 
-def _freshness(variable: Variable) -> str:
-    return "does not expire" if variable.connection.expires_at is None else "fixed at the start"
+def _until(variable: Variable, freshness: Freshness) -> str:
+    expires_at = variable.connection.expires_at
+    if expires_at is None:
+        return "-"
+    return "it ends" if freshness.kept(variable) else describe_time(expires_at)

@@ -57,6 +57,11 @@ RUN = (
     Flag("--drop", LIST, "do not inherit what matches", "GLOB"),
     Flag("--clean", SWITCH, "inherit only the essentials (PATH, HOME, TERM, …)"),
     Flag("--keep-existing", SWITCH, "let inherited variables win over injected ones"),
+    Flag("--deliver", VALUE, "give the variables by env (the default), dotenv, fifo or files", "HOW"),
+    Flag("--path", VALUE, "make this a symlink to what is delivered", "FILE"),
+    Flag("--dotenv-for", VALUE, "write the file for docker or systemd instead of most readers", "READER"),
+    Flag("--on-expiry", VALUE, "refresh (the default), or signal:NAME after each refresh", "WHAT"),
+    Flag("--min-ttl", VALUE, "refresh first what has less left, as in 5m", "TIME"),
     _STRICT,
     Flag("--explain", SWITCH, "print what the command would get instead of running it"),
 )
@@ -136,6 +141,11 @@ class RunOptions(_SelectOptions):
     drop: list[str]
     clean: bool
     keep_existing: bool
+    deliver: str | None
+    path: str | None
+    dotenv_for: str | None
+    on_expiry: str | None
+    min_ttl: str | None
     explain: bool
 
 

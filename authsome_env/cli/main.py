@@ -59,6 +59,7 @@ def perform(arguments: list[str], invocation: Invocation, commands: tuple[Row, .
     Lets KeyboardInterrupt out, except from `login`.
     """
     from authsome_env.errors import AuthsomeError, LoginCancelled
+    from authsome_env.supervise.runs import sweep
 
     from . import light
     from .flags import HOT
@@ -71,10 +72,14 @@ def perform(arguments: list[str], invocation: Invocation, commands: tuple[Row, .
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs to be undone, so ^C just ends it
     try:
         invocation.apply(seen.globals)
+        sweep(invocation.environ)
         if reading:
             return carry(reading.options, invocation)
+        from .notices import say as say_notices
         from .program import perform as perform_by_typer
 
+        if not invocation.quiet and verb not in ("", "ps"):
+            say_notices(invocation)
         return perform_by_typer(arguments, invocation, carry, commands)
     except OutputClosed:
         return _die_by(signal.SIGPIPE)

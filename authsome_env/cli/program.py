@@ -74,6 +74,7 @@ COMMANDS = (
     Row("env", "print the variables for a shell, a file or a CI system", panel=_USE),
     Row("token", "print one fresh token or field", _in("token"), panel=_USE),
     Row("export", "print the variables of one connection", _in("export"), panel=_USE),
+    Row("ps", "list the commands that run with fresh variables", _in("ps"), panel=_USE),
     Row("login", "log in, and save the connection", _in("login"), panel=_KEEP),
     Row("list", "list the connections of all providers", _in("list_connections"), panel=_KEEP),
     Row("inspect", "show a provider and its connections", _in("inspect"), panel=_KEEP),

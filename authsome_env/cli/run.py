@@ -1,21 +1,32 @@
-"""`authsome run`: put variables into a command's environment and become that command."""
+"""`authsome run`: put variables into a command's environment, or beside it, and become that command."""
 
 from __future__ import annotations
 
 import os
 
-from authsome_env.app.resolve import resolve
+from authsome_env.clock import parse_duration
+from authsome_env.deliver.deliveries import Choice
 from authsome_env.deliver.environ import build
 from authsome_env.errors import UsageError
 from authsome_env.supervise import inherited
 from authsome_env.supervise.exec import replace_process
-
-from .setting import selection_of, workspace_of
+from authsome_env.supervise.terminal import name_of as terminal_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
+    from collections.abc import Sequence
+
+    from authsome_env.app.beside import Beside
+    from authsome_env.app.resolve import Resolution
+    from authsome_env.vault.store import Credential
+
     from .flags import RunOptions
     from .invocation import Invocation
+else:
+    import _signal as signal  # the same functions without the enums, whose import takes milliseconds
+
+_SIGNAL = "signal:"
 
 
 def run(options: RunOptions, invocation: Invocation) -> int:
@@ -24,25 +35,118 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         raise UsageError(
             "no command to run", "authsome run -- COMMAND, as in authsome run -- python agent.py"
         )
+    choice = Choice.parse(deliver=options.deliver, path=options.path, dotenv_for=options.dotenv_for)
+    number = _signal_of(options.on_expiry)
+    min_ttl = None if options.min_ttl is None else parse_duration(options.min_ttl)
+    start = _Start(choice, invocation)
+    if not options.explain and start.is_likely(options):
+        start.begin()
+    # After that, since a keeper gets ready while these are loaded.
+    from authsome_env.app.resolve import resolve
+
+    from .setting import selection_of, workspace_of
+
     selection = selection_of(options)
-    resolution = resolve(workspace_of(invocation), selection)
+    workspace = workspace_of(invocation)
+    if min_ttl is not None:
+        workspace.config.min_ttl = min_ttl
+    resolution = resolve(
+        workspace,
+        selection,
+        min_ttl=min_ttl,
+        keys=None if options.explain else start.is_kept,
+        found=None if options.explain else start.expect,
+    )
     if not invocation.quiet:
         for warning in resolution.warnings:
             invocation.warn(warning)
-    environment = build(
+    if options.explain:
+        from .explain import Freshness, explain
+
+        environment = _environment(resolution, options)
+        return explain(resolution, environment, invocation, Freshness(choice.kind, number))
+    command = _command(options.rest)
+    beside = start.beside(resolution)
+    if beside is None:
+        return replace_process(command, _environment(resolution, options))
+    try:
+        environment = _environment(resolution, options, beside.prepare(workspace, resolution))
+        beside.begin(command[0], signal=number, terminal=terminal_of(invocation.stderr))
+        return replace_process(command, environment)
+    finally:
+        beside.dismiss()
+
+
+class _Start:
+    """Whether a keeper is wanted, and one that is started as soon as it looks like it."""
+
+    def __init__(self, choice: Choice, invocation: Invocation) -> None:
+        self.choice = choice
+        self.invocation = invocation
+        self._begun: Beside | None = None
+
+    def is_kept(self, resolution: Resolution) -> bool:
+        """Whether there is anything to do while the command runs, or after it."""
+        return self.choice.kind != "env" or resolution.expires
+
+    def is_likely(self, options: RunOptions) -> bool:
+        """Before anything is known of the connections: some of this home have been refreshed before."""
+        if self.choice.kind != "env":
+            return True
+        if options.none or options.provider:
+            return False
+        from authsome_env.vault.home import Home
+
+        try:
+            return bool(os.listdir(Home(self.invocation.environ).locks))
+        except (OSError, UsageError):
+            return False
+
+    def expect(self, found: Sequence[Credential]) -> None:
+        """`found`: connections that the command will get, as far as is known by now."""
+        if any(each.connection.expires_at is not None for each in found):
+            self.begin()
+
+    def beside(self, resolution: Resolution) -> Beside | None:
+        if self.is_kept(resolution):
+            return self.begin()
+        if self._begun is not None:
+            self._begun.dismiss()
+        return None
+
+    def begin(self) -> Beside:
+        if self._begun is None:
+            from authsome_env.app.beside import Beside
+
+            self._begun = Beside(self.choice, self.invocation.environ, warn=self.invocation.warn)
+        return self._begun
+
+
+def _environment(
+    resolution: Resolution, options: RunOptions, instead: dict[str, bytes] | None = None
+) -> list[bytes]:
+    """The command's. `instead`: of the variables; they are in no case the inherited ones then."""
+    delivered = set() if instead is None else set(resolution.variables)
+    return build(
         inherited.environment(),
-        resolution.values(),
-        resolution.removed,
+        resolution.values() if instead is None else instead,
+        resolution.removed | delivered,
         clean=options.clean,
         passed=options.pass_,
         dropped=options.drop,
         keep_existing=options.keep_existing,
     )
-    if options.explain:
-        from .explain import explain
 
-        return explain(resolution, environment, invocation)
-    return replace_process(_command(options.rest), environment)
+
+def _signal_of(text: str | None) -> int:
+    """0 for none. Raises UsageError."""
+    if text is None or text == "refresh":
+        return 0
+    name = text.removeprefix(_SIGNAL).upper().removeprefix("SIG")
+    number = getattr(signal, f"SIG{name}", None)
+    if not text.startswith(_SIGNAL) or not isinstance(number, int) or name.startswith("_"):
+        raise UsageError(f"--on-expiry {text}: unknown", "write refresh, or signal:NAME as in signal:HUP")
+    return number
 
 
 def _command(words: list[str]) -> list[bytes]:

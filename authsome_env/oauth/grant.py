@@ -11,7 +11,7 @@ a refresh token elsewhere. Light to load, because every process that meets a due
 from __future__ import annotations
 
 from authsome_env.model import CLOCK_SLACK_S, Secret
-from authsome_env.vault.envelope import pack, unpack
+from authsome_env.packed import pack, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,3 +143,16 @@ class Grant:
             if 0 <= now - self.tried_at < min(pause, left):
                 return "the last refresh failed a moment ago"
         return None
+
+    def not_before(self, expires_at: float | None, lifetime: float | None) -> float:
+        """From when on `wait` lets it be tried, in Unix seconds, as long as nothing changes; 0.0: at once."""
+        free = self.retry_at or 0.0
+        if expires_at is None:
+            return free
+        if self.sent_at is not None and self.refresh_token is not None:
+            return max(free, expires_at - min(NEARLY_DEAD_S, (lifetime or NEARLY_DEAD_S) / 10))
+        if self.tried_at is not None and self.failures:
+            pause = min(_FIRST_PAUSE_S * 2 ** (self.failures - 1), _LONGEST_PAUSE_S)
+            # The pause is never longer than what is left at its end.
+            free = max(free, min(self.tried_at + pause, max(self.tried_at, (self.tried_at + expires_at) / 2)))
+        return free

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from authsome_env.errors import VaultDamaged
 from authsome_env.model import Secret
+from authsome_env.packed import pack, unpack
 
-from .envelope import Unsealable, pack, seal, unpack, unseal
+from .envelope import Unsealable, seal, unseal
 from .format import client_binding
 
 TYPE_CHECKING = False

@@ -2,7 +2,6 @@ r"""Sealing: AES-256-GCM, bound to the place where the sealed bytes lie.
 
     sealed  = nonce (12 bytes, random each time) ‖ AES-256-GCM(key, nonce, plain, associated data)
     binding = for each part: kind (one of s, i, f, n) ‖ length (4 bytes, big endian) ‖ part as text
-    fields  = for each field: length ‖ name ‖ length ‖ value
 
 The binding is the associated data: vault, table, row, column and the clear metadata beside the sealed bytes,
 so that nothing can be moved, swapped or edited unseen. Lengths make it one to one.
@@ -21,8 +20,6 @@ except (ImportError, AttributeError):  # a later cryptography may have moved it
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KEY_SIZE = 32
 NONCE_SIZE = 12
@@ -61,22 +58,3 @@ def bind(*parts: str | float | None) -> bytes:
         raw = text.encode("utf-8", "surrogateescape")
         out += kind.encode() + len(raw).to_bytes(4, "big") + raw
     return bytes(out)
-
-
-def pack(fields: Mapping[str, bytes]) -> bytes:
-    out = bytearray()
-    for name, value in fields.items():
-        for raw in (name.encode("ascii"), value):
-            out += len(raw).to_bytes(4, "big") + raw
-    return bytes(out)
-
-
-def unpack(packed: bytes) -> dict[str, bytes]:
-    """The fields of `pack`. Only ever given bytes that were sealed, so of that form."""
-    items: list[bytes] = []
-    at = 0
-    while at < len(packed):
-        end = at + 4 + int.from_bytes(packed[at : at + 4], "big")
-        items.append(packed[at + 4 : end])
-        at = end
-    return {name.decode("ascii"): value for name, value in zip(items[::2], items[1::2], strict=True)}

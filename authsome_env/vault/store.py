@@ -9,8 +9,9 @@ import os
 
 from authsome_env.errors import VaultDamaged
 from authsome_env.model import Connection, Secret
+from authsome_env.packed import pack, unpack
 
-from .envelope import Unsealable, pack, seal, unpack, unseal
+from .envelope import Unsealable, seal, unseal
 from .format import METADATA, SEALED, metadata_row, renew_binding, use_binding
 
 TYPE_CHECKING = False
@@ -118,6 +119,12 @@ class Vault:
         query = "SELECT name FROM connections WHERE provider = ? AND is_default = 1"
         row = self._database.row(query, (provider,))
         return row[0] if row else None
+
+    def owner(self, connection_id: str) -> tuple[str | None, str | None] | None:
+        """A connection's account id and base URL, read without proof: for who may have no key to prove it."""
+        query = "SELECT account_id, base_url FROM connections WHERE id = ?"
+        row = self._database.row(query, (connection_id,))
+        return (row[0], row[1]) if row else None
 
     def identity(self, provider: str, name: str) -> tuple[str, int] | None:
         """A connection's id and generation, read without proof: for a login that overwrites it."""

@@ -324,6 +324,9 @@ ROWS = [
     Row(E.VaultNotFound, ["run", "--vault", "work", "true"], "no vault work", "vault create work", code=125),
     Row(E.NotAllowed, ["run", "--none", "--map", "ENV=openai", "true"], "ENV is refused", "", code=125),
     Row(E.UsageError, ["run", "-p", "openai", "-p", "openai:work", "true"], "fill the same", "--map OPEN", code=125),
+    Row(E.UsageError, ["run", "--deliver", "dotnev", "true"], "did you mean dotenv", "use one of env", code=125),
+    Row(E.UsageError, ["run", "--path", ".env", "true"], "--path needs", "--deliver dotenv --path .env", code=125),
+    Row(E.UsageError, ["run", "--dotenv-for", "docker", "true"], "one file", "--deliver dotenv --dot", code=125),
     Row(E.VaultLocked, ["run", "true"], "vault default is locked", "vault unlock default", code=125, before=locked),
 ]  # fmt: skip
 
@@ -478,6 +481,7 @@ def test_a_definition_that_has_gone_does_not_stop_a_run_of_the_others(connected)
 
 LINES = {
     "run": ["--explain"],
+    "ps": [],
     "env": ["--format", "json"],
     "token": ["openai:wrok"],
     "export": ["openai", "--format", "json"],

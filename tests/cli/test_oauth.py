@@ -9,7 +9,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -19,8 +18,6 @@ import pytest
 
 import authsome_env
 
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-FOLLOW = "import sys, urllib.request as u; u.urlopen(sys.argv[1] + '&account={account}').read()"
 # A person who says no: the server sends the browser back with an error and the state.
 DENY = (
     "import sys, urllib.request as u, urllib.parse as p;"
@@ -37,84 +34,6 @@ FORGED = (
     "    except u.HTTPError as e: assert e.code in (400, 404), e.code\n"
     "u.urlopen(sys.argv[1] + '&account=alice').read()\n"
 )
-
-
-class Server:
-    def __init__(self, lifetime):
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "authsome_env.cli.demo_server", str(lifetime)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self.url = f"http://127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
-
-    def counts(self):
-        return json.load(OPENER.open(f"{self.url}/counts"))
-
-    def account(self, token):
-        """Whose token it is, as the server says; None if it is dead."""
-        request = urllib.request.Request(f"{self.url}/me", headers={"Authorization": f"Bearer {token}"})
-        try:
-            return json.load(OPENER.open(request))["account"]
-        except urllib.error.HTTPError:
-            return None
-
-    def stop(self):
-        if self.process.returncode is None:
-            self.process.communicate()
-
-
-@pytest.fixture
-def serve():
-    servers = []
-
-    def start(lifetime):
-        servers.append(Server(lifetime))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture
-def connect(authsome, serve, tmp_path):
-    """`connect(lifetime)`: a server, and its provider `acme` registered; then `connect.login(…)`."""
-
-    class Connect:
-        def __call__(self, lifetime, **oauth):
-            server = serve(lifetime)
-            definition = {
-                "schema_version": 1,
-                "name": "acme",
-                "auth_type": "oauth2",
-                "flow": "pkce",
-                "oauth": {
-                    "authorization_url": f"{server.url}/authorize",
-                    "token_url": f"{server.url}/token",
-                    "revocation_url": f"{server.url}/revoke",
-                    "scopes": ["read"],
-                    "token_endpoint_auth_method": "none",
-                    **oauth,
-                },
-                "client": {"client_id": "tour"},
-                "env": {"ACME_TOKEN": "{access_token}"},
-                "account": {"url": f"{server.url}/me", "id": "/account"},
-            }
-            (tmp_path / "acme.json").write_text(json.dumps(definition))
-            authsome("provider", "add", str(tmp_path / "acme.json"), "--replace", check=True)
-            return server
-
-        def browser(self, program, account="alice"):
-            quoted = program.format(account=account) if "{account}" in program else program
-            path = tmp_path / f"browser-{account}-{abs(hash(program))}.py"
-            path.write_text(quoted)
-            return {"BROWSER": f"{sys.executable} {path} %s"}
-
-        def login(self, *words, account="alice", program=FOLLOW, **how):
-            return authsome("login", "acme", *words, env=self.browser(program, account), **how)
-
-    return Connect()
 
 
 def token(authsome, reference="acme"):

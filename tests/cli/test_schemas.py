@@ -99,6 +99,7 @@ def connected(authsome, stored, made_up_key, tokens, tmp_path):
 EXAMPLES = [
     ("run", ["--explain"], ""),
     ("run", ["--explain", "-p", "aws", "--map", "KEY=openai:work"], ""),
+    ("ps", [], ""),
     ("env", [], ""),
     ("env", ["--none"], ""),
     ("env", ["--prefix", "X_", "-p", "aws"], ""),

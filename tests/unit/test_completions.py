@@ -14,7 +14,7 @@ from typer.core import TyperOption
 
 from authsome_env.cli import program
 from authsome_env.cli.invocation import Invocation
-from authsome_env.deliver import formats
+from authsome_env.deliver import deliveries, formats
 from authsome_env.providers import source
 from authsome_env.vault.keys import places
 
@@ -144,14 +144,14 @@ def of_fish():
         words = iter(shlex.split(line.replace("\\'", "\N{RIGHT SINGLE QUOTATION MARK}")))
         assert next(words) == "complete"
         for word in words:
-            given[word] = True if word in ("-x", "-F") else next(words)
+            given[word] = True if word in ("-x", "-r", "-F") else next(words)
         assert given.pop("-c") == "authsome"
         function, _, command = given.pop("-n").partition(" ")
         help = given.pop("-d", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")  # noqa: A001
         if "-l" in given:
             spellings = ["--" + given["-l"]] + (["-" + given["-s"]] if "-s" in given else [])
             where = GLOBAL if function == "__authsome_everywhere" else command
-            table.flag(where, spellings, help, valued="-x" in given)
+            table.flag(where, spellings, help, valued=bool({"-x", "-r"} & set(given)))
         elif help:
             table.words.setdefault(command, {})[given["-a"]] = help
             table.flags.setdefault(f"{command} {given['-a']}".strip(), {})
@@ -221,8 +221,10 @@ def test_a_file_knows_which_commands_begin_with_a_provider_or_a_file(side):
         sorted(each.removesuffix(".json") for each in os.listdir(source.BUNDLED)),
         formats.NAMES,
         places.NAMES,
+        deliveries.NAMES,
+        deliveries.READERS,
     ],
-    ids=["providers", "formats", "key sources"],
+    ids=["providers", "formats", "key sources", "deliveries", "readers"],
 )
 def test_the_choices_are_those_of_the_program(name, choices):
     text = re.sub(r"\\\n *", "", read(name))

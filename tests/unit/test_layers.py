@@ -20,7 +20,7 @@ LAUNCHER = PACKAGE.parent / "shims" / "bin" / "authsome"
 
 LAYERS = ("deliver", "providers", "vault", "oauth", "supervise", "app", "cli")
 """From low to high. Below them lie the single modules of values; the Python API is beside `cli`."""
-VALUES = ("errors", "model", "clock", "durable")
+VALUES = ("errors", "model", "clock", "durable", "packed")
 API = len(LAYERS) - 1
 
 HEAVY = {
@@ -143,6 +143,7 @@ def key_file(home):
     "line",
     [
         ("run", "--", "true"),
+        ("run", "--deliver", "dotenv", "--", "true"),
         ("run", "-p", "openai", "--map", "OTHER=groq", "--drop", "X*", "--", "true"),
         ("env", "--format", "bash"),
         ("env", "--format", "fish"),

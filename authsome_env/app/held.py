@@ -1,0 +1,116 @@
+"""One connection of a run, as its keeper has it: how it is, when something is to be done, what was said."""
+
+from __future__ import annotations
+
+from authsome_env.clock import describe_duration
+
+from . import schedule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .errand import Finding
+    from .plan import Bound, State
+
+_REFUSED = "credential_unusable"
+
+
+class Held:
+    """`chance`: from 0 to 1, this run's own, for all that is better not done by everybody at once."""
+
+    __slots__ = ("_said", "bound", "busy", "chance", "error", "failures", "retry_at", "state", "stranger")
+
+    def __init__(self, bound: Bound, state: State, *, chance: float) -> None:
+        self.bound = bound
+        self.state = state
+        self.chance = chance
+        self.busy = False
+        """A helper is renewing it."""
+        self.failures = 0
+        """In a row."""
+        self.retry_at = 0.0
+        self.stranger = False
+        """It was logged out, or is another account's by now."""
+        self.error: tuple[str, str, str] | None = None
+        """Name, message and hint of the last failure."""
+        self._said: set[str] = set()
+
+    def renew_at(self, min_ttl: float) -> float | None:
+        """When to renew it; None: never, or it is being done."""
+        if self.busy or self.stranger:
+            return None
+        due = schedule.due_at(self.state, min_ttl, self.chance)
+        return None if due is None else max(due, self.retry_at)
+
+    def is_past(self, now: float) -> bool:
+        return self.state.expires_at is not None and self.state.expires_at <= now
+
+    def is_over(self, now: float) -> bool:
+        """Past, and not about to be renewed: then nobody is given it any more."""
+        hopeless = self.failures or self.stranger or self.state.refused or not self.state.renewable
+        return bool(hopeless) and self.is_past(now)
+
+    @property
+    def waits_for_login(self) -> bool:
+        return self.state.refused or (self.state.expires_at is not None and not self.state.renewable)
+
+    def take_in(self, finding: Finding, now: float, *, tried: bool) -> bool:
+        """Whether it has other values by now. `tried`: the helper was to renew it."""
+        before = self.state
+        if tried:
+            self.busy = False
+        if finding.stranger:
+            self.stranger = True
+        elif finding.state is not None and finding.state.generation >= before.generation:
+            self.state = finding.state
+            self.stranger = False
+            if self.state.generation > before.generation:
+                self.failures = 0
+                self.retry_at = 0.0
+                self.error = None
+                self._said.clear()
+        if finding.error and (finding.failed or finding.stranger):
+            self.error = finding.name, finding.error, finding.hint
+        if finding.failed:
+            self.failures += 1
+            pause = schedule.pause(self.failures, self.chance)
+            self.retry_at = max(finding.not_before, now + pause)
+        elif tried and self.state.generation == before.generation and not self.stranger:
+            self.come_to_nothing(now)  # not to be started again and again
+        return self.state.values != before.values
+
+    def come_to_nothing(self, now: float) -> None:
+        """There was no helper, or it ended without a word."""
+        self.busy = False
+        self.failures += 1
+        self.retry_at = now + schedule.pause(self.failures, self.chance)
+
+    def notice(self, now: float) -> str:
+        """What has to be said now, and was not yet; else empty."""
+        kind, text = self._news(now)
+        key = f"{kind} {self.state.generation}"
+        if not kind or key in self._said:
+            return ""
+        self._said.add(key)
+        return text
+
+    def _news(self, now: float) -> tuple[str, str]:
+        reference = self.bound.reference
+        login = f"authsome login {reference.provider} -c {reference.connection}"
+        name, message, hint = self.error or ("", "", "")
+        if self.stranger:
+            return "stranger", f"{message}: {hint}"
+        if self.state.refused:
+            what = message or f"{reference} is invalid: the provider refused to refresh"
+            return "refused", f"{what}{self._left(now)}: {login}"
+        if name == _REFUSED:  # not for good, but nothing mends it by itself
+            return "mend", f"{message}{self._left(now)}: {hint}"
+        if self.is_past(now) and not self.state.renewable:
+            return "over", f"{reference} is expired: {login}"
+        if self.is_past(now) and self.failures:
+            return "late", f"{message or reference}; its token is expired, and a new one is still tried for"
+        return "", ""
+
+    def _left(self, now: float) -> str:
+        if self.state.expires_at is None or self.is_past(now):
+            return ""
+        return f"; its token is good for {describe_duration(self.state.expires_at - now)} more"

@@ -1,0 +1,78 @@
+"""`authsome ps`: the live runs that have a process beside their command."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from authsome_env.clock import describe_duration, describe_time
+from authsome_env.deliver import ram
+from authsome_env.supervise import process, runs
+
+from .invocation import Invocation
+from .table import table
+
+_SHOWN = (
+    *("pid", "command", "vault", "connections", "delivery", "path", "started_at", "next_refresh"),
+    *("notice", "noticed_at"),
+)
+
+
+def ps(invocation: Invocation) -> None:
+    """The connections that each is bound to, how it gets their variables, when the next one is refreshed, and
+    what there was to notice last.
+
+    Example: authsome ps --json
+    """
+    found = [record for folder in runs.live(invocation.environ) if (record := read(folder))]
+    if invocation.json:
+        rows = [{**{name: record[name] for name in _SHOWN}, "keeper": _keeper(record)} for record in found]
+        invocation.data(json.dumps({"runs": rows}) + "\n")
+        return
+    if not found:
+        invocation.say("no command is running with a keeper")
+        return
+    now = invocation.now()
+    cells = [
+        [
+            str(record["pid"]),
+            record["command"],
+            ", ".join(record["connections"]) or "-",
+            record["delivery"],
+            _next(record, now),
+            _notice(record),
+        ]
+        for record in found
+    ]
+    heads = ("PID", "COMMAND", "CONNECTIONS", "DELIVERY", "NEXT REFRESH", "LAST NOTICE")
+    invocation.data(table(heads, cells, invocation))
+
+
+def read(folder: str) -> dict[str, Any] | None:
+    """None for a run that is just beginning or ending."""
+    try:
+        with open(os.path.join(folder, ram.RECORD), encoding="ascii") as file:
+            record = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.keys() >= {*_SHOWN, "keeper_pid", "shown"} else None
+
+
+def _keeper(record: dict[str, Any]) -> int | None:
+    """Its process id; None if it was killed."""
+    pid = int(record["keeper_pid"])
+    return pid if process.start_of(pid) == record["keeper_start"] else None
+
+
+def _next(record: dict[str, Any], now: float) -> str:
+    if _keeper(record) is None:
+        return "never (killed)"
+    at = record["next_refresh"]
+    return "-" if at is None else f"in {describe_duration(at - now)}" if at > now else "now"
+
+
+def _notice(record: dict[str, Any]) -> str:
+    if record["notice"] is None:
+        return "-"
+    return f"{describe_time(record['noticed_at'])} {record['notice']}"
