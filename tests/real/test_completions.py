@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 from authsome_env.cli.program import COMMANDS
-from authsome_env.deliver import formats
+from authsome_env.deliver import deliveries, formats
 from authsome_env.providers import source
 from authsome_env.vault.keys import places
 
@@ -29,7 +29,7 @@ def beginning(text):
 
 GLOBAL = {"--vault", "--json", "--quiet", "--no-color", "--verbose", "--no-input", "--help"}
 RUN = {"--provider", "--all", "--none", "--map", "--prefix", "--pass", "--drop", "--clean", "--keep-existing"}
-RUN |= {"--strict", "--explain"}
+RUN |= {"--deliver", "--path", "--dotenv-for", "--strict", "--explain"}
 
 # What the shell offers for the line, with the cursor at its end.
 LINES = {
@@ -87,6 +87,9 @@ LINES = {
     "authsome run --provider=opena": {"openai"},
     "authsome run --provider=openai:": set(),
     "authsome run --pass ": set(),
+    "authsome run --deliver ": set(deliveries.NAMES),
+    "authsome run --deliver=fi": {"fifo", "files"},
+    "authsome run --dotenv-for ": set(deliveries.READERS),
     "authsome run probe-": {"probe-one", "probe-two"},
     "authsome run -- probe-": {"probe-one", "probe-two"},
     "authsome run -p github:work --map A=b:c -- probe-": {"probe-one", "probe-two"},
@@ -316,6 +319,7 @@ def test_the_wrapped_command_completes_its_own_words(request, name, line):
         ("run probe-t", ["run", "probe-two"]),
         ("provider add own/ac", ["provider", "add", "own/acme api.json"]),
         ("run probe-two own/ac", ["run", "probe-two", "own/acme api.json"]),
+        ("run --deliver dotenv --path own/ac", ["run", "--deliver", "dotenv", "--path", "own/acme api.json"]),
         ("run ../bin/probe-t", ["run", "../bin/probe-two"]),
         ("token github:wo", ["token", "github:wo"]),
     ],
@@ -326,6 +330,7 @@ def test_the_line_is_completed_in_place(request, name, line, words):
 
 def test_fish_offers_files_where_one_is_expected(fish):
     assert fish.ask("authsome provider add own/") == {"own/acme api.json"}
+    assert fish.ask("authsome run --path own/") == {"own/acme api.json"}
     assert fish.ask("authsome provider add own/x ow") == set()
     assert fish.ask("authsome provider show own") == set()
 

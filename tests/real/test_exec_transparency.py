@@ -1,6 +1,6 @@
 """A command that we become is, to itself and to its caller, as if it had been started bare.
 
-Every test runs under each row of WRAPPERS; the row `bare` shows that the test itself is right. Left out,
+Every test runs under each row of conftest's WRAPPERS; `bare` shows that the test itself is right. Left out,
 since no program that starts in CPython can do better: SIGPIPE and SIGXFSZ that the caller ignored (nobody can
 tell that from CPython's own SIG_IGN, so they become default), and ^C before our first line runs.
 """
@@ -21,21 +21,11 @@ from authsome_env.supervise import inherited
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
+TIMEOUT_S = float(os.environ.get("TRANSPARENCY_TIMEOUT_S", "60"))
 PROBES = Path(__file__).parent / "probes"
 PYTHON = [sys.executable, "-I", "-S"]
-AUTHSOME = [os.path.join(os.path.dirname(sys.executable), "authsome"), "run", "--none", "--"]
-WRAPPERS = {
-    "bare": [],
-    "launcher": [*PYTHON, str(PROBES / "launcher.py")],
-    "authsome": AUTHSOME,
-}
 PATH = b"PATH=/usr/bin:/bin"
 NO_CORE = "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"
-
-
-@pytest.fixture(params=WRAPPERS)
-def wrapper(request):
-    return WRAPPERS[request.param]
 
 
 def command(argv, environment, setup):
@@ -44,7 +34,13 @@ def command(argv, environment, setup):
 
 def run(argv, *, environment=(PATH,), setup="", **options):
     """The end of `argv`, started with exactly these entries after `setup` (see start.py)."""
-    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60, "env": {}, **options}
+    options = {
+        "stdin": subprocess.DEVNULL,
+        "capture_output": True,
+        "timeout": TIMEOUT_S,
+        "env": {},
+        **options,
+    }
     return subprocess.run(command(argv, environment, setup), check=False, **options)
 
 
@@ -107,7 +103,9 @@ ENVIRONMENTS = {
 
 @pytest.mark.parametrize("entries", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 def test_the_environment_arrives_byte_for_byte_and_in_order(wrapper, entries):
-    if wrapper is AUTHSOME:  # no CPython can start with it, and we are one until the exec
+    if any(
+        "authsome" in word for word in wrapper
+    ):  # no CPython can start with it, and we are one until the exec
         entries = [entry for entry in entries if not entry.startswith(b"PYTHONHOME=")]
     found = output([*wrapper, "/usr/bin/cat", "/proc/self/environ"], environment=entries)
     assert found == b"".join(entry + b"\0" for entry in entries)
@@ -177,6 +175,14 @@ def test_blocked_and_pending_signals_stay_so(wrapper):
     assert found["SigBlk"] == bits(*blocked)
     assert found["ShdPnd"] == bits(signal.SIGUSR1, signal.SIGCHLD)
     assert found["SigIgn"] == bits()
+
+
+def test_no_signal_is_pending_that_the_caller_blocked(wrapper):
+    """SIGCHLD: whoever has had children on the way must have taken it back."""
+    blocked = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, 32, 33})
+    setup = f"signal.pthread_sigmask(signal.SIG_BLOCK, {[int(n) for n in blocked]})"
+    found = status(wrapper, setup=setup)
+    assert (found["ShdPnd"], found["SigPnd"], found["SigBlk"]) == (bits(), bits(), bits(*blocked))
 
 
 def test_nohup_still_protects(wrapper, need):

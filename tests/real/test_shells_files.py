@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler
 import dotenv
 import pytest
 
-from authsome_env.deliver import formats
+from authsome_env.deliver import dotenv_file, formats
 from authsome_env.errors import CannotExpress
 
 PYTHON_DOTENV, BASH, DASH, NODE = "python-dotenv", "bash", "dash", "node"
@@ -94,8 +94,13 @@ def read_back(tmp_path, need):
     return run
 
 
-def test_python_dotenv_sh_and_node_read_a_dotenv_file_alike(read_back):
-    seen = read_back(formats.render("dotenv", COMMON))
+@pytest.mark.parametrize(
+    "text",
+    [formats.render("dotenv", COMMON), dotenv_file.text(COMMON, 7, "dotenv")],
+    ids=["printed", "delivered"],
+)
+def test_python_dotenv_sh_and_node_read_a_dotenv_file_alike(read_back, text):
+    seen = read_back(text)
     assert seen == dict.fromkeys((PYTHON_DOTENV, BASH, DASH, NODE), COMMON)
 
 
@@ -211,6 +216,7 @@ def test_docker_reads_its_env_file(docker_reads):
         "V_LONG": b"x" * (65536 - len("V_LONG=\n")),
     }
     assert docker_reads(formats.render("docker", values)) == values
+    assert docker_reads(dotenv_file.text(values, 7, "docker")) == values
 
 
 def test_docker_gives_up_at_the_length_that_we_refuse(docker_reads):
@@ -239,7 +245,7 @@ def test_systemd_reads_its_environment_file(tmp_path, need):
     folder = tmp_path / "environment.d"
     folder.mkdir()
     doubled = {name: value.replace(b"$", b"$$") for name, value in values.items()}
-    (folder / "a.conf").write_bytes(formats.render("systemd", doubled))
+    (folder / "a.conf").write_bytes(dotenv_file.text(doubled, 7, "systemd"))
     done = subprocess.run(
         [GENERATOR], env={"XDG_CONFIG_HOME": str(tmp_path)}, capture_output=True, check=True, timeout=60
     )

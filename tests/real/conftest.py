@@ -1,0 +1,60 @@
+"""Fixtures for tests that meet the kernel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+AUTHSOME = os.path.join(os.path.dirname(sys.executable), "authsome")
+
+WRAPPERS = {
+    "bare": [],
+    "launcher": [sys.executable, "-I", "-S", str(Path(__file__).parent / "probes" / "launcher.py")],
+    "authsome": [AUTHSOME, "run", "--none", "--"],
+    "keeper": [AUTHSOME, "run", "--none", "--deliver", "files", "--"],  # no variable, so nothing but a keeper
+    "tini": ["/usr/bin/tini", "-s", "--"],
+    "dumb-init": ["/usr/bin/dumb-init", "--"],
+}
+"""Programs that run a command. Those that are not ours are for tests/bench/transparency.py alone."""
+
+OURS = ("bare", "launcher", "authsome", "keeper")
+
+
+def pytest_generate_tests(metafunc):
+    if "wrapper" in metafunc.fixturenames:
+        names = os.environ.get("TRANSPARENCY", ",".join(OURS)).split(",")
+        metafunc.parametrize("wrapper", names, indirect=True)
+
+
+@pytest.fixture
+def wrapper(request):
+    """The words before a command."""
+    words = WRAPPERS[request.param]
+    if words and shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    return words
+
+
+@pytest.fixture
+def mount(tmp_path):
+    """`mount("tmpfs", "size=1m")`: a folder with a file system of that kind, until the test ends."""
+    at = tmp_path / "mounted"
+    at.mkdir(mode=0o700)
+
+    def make(kind, *options):
+        words = ["mount", "-t", kind, *(("-o", ",".join(options)) if options else ()), kind, str(at)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            message = f"nothing can be mounted here: {done.stderr.strip().partition(chr(10))[0]}"
+            pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        at.chmod(0o700)
+        return str(at)
+
+    yield make
+    if os.path.ismount(at):
+        subprocess.run(["umount", at], check=True)
