@@ -229,9 +229,7 @@ def test_several_fields_in_the_order_of_the_tab_key(authsome, command, secret):
     page.keyboard.type(sid)
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("link", name="Where to find it")).to_be_focused()
-    expect(page.get_by_role("link")).to_have_attribute(
-        "href", "https://console.twilio.com"
-    )
+    expect(page.get_by_role("link")).to_have_attribute("href", "https://console.twilio.com")
     for _ in range(3):
         page.keyboard.press("Tab")
     page.keyboard.press("Space")
