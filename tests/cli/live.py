@@ -67,6 +67,16 @@ class Live:
         value = dotenv.dotenv_values(stream=io.StringIO(self.text())).get("ACME_TOKEN")
         return value and remember(value.encode()).decode()
 
+    def listed(self):
+        """What `ps` says of it; None: nothing. Runs of other tests may be there as well."""
+        found = json.loads(self.authsome("ps", "--json", check=True).stdout)["runs"]
+        return next((each for each in found if each["pid"] == self.process.pid), None)
+
+    def line(self):
+        """The same for people, as words."""
+        lines = self.authsome("ps", check=True).stdout.decode().splitlines()
+        return next(words for line in lines if (words := line.split())[0] == str(self.process.pid))
+
     def notice(self):
         return self.record()["notice"] or ""
 

@@ -95,8 +95,7 @@ def test_a_revoked_one_is_noticed_once_and_mended_by_a_login(authsome, connect, 
     server.revoke(run.token())
     notice = wait_for(run.notice)
     assert "authsome login acme -c default" in notice
-    listed = json.loads(authsome("ps", "--json", check=True).stdout)["runs"]
-    assert [(each["pid"], each["notice"]) for each in listed] == [(run.process.pid, notice)]
+    assert run.listed()["notice"] == notice
     said = [authsome("list", check=True).stderr.decode() for _ in range(2)]
     assert said == [f"authsome: warning: sleep (process {run.process.pid}): {notice}\n", ""]
     wait_for(lambda: run.token() is None)
@@ -240,12 +239,10 @@ def test_what_fails_before_the_command_leaves_nothing(authsome, connect, live):
 
 def test_ps_shows_what_runs_and_explain_what_would(authsome, connect, live):
     connect(600)
-    assert authsome("ps", check=True).stderr == b"no command is running with a keeper\n"
     connect.login(check=True)
     run = live("--deliver", "dotenv", "-p", "acme")
-    lines = authsome("ps", check=True).stdout.decode().splitlines()
-    assert lines[1].split()[:4] == [str(run.process.pid), "sleep", "acme:default", "dotenv"]
-    told = json.loads(authsome("ps", "--json", check=True).stdout)["runs"][0]
+    assert run.line()[:4] == [str(run.process.pid), "sleep", "acme:default", "dotenv"]
+    told = run.listed()
     assert (told["keeper"], told["command"]) == (run.keeper, "sleep")
     assert time.time() < told["next_refresh"] < time.time() + 600
     rows = {}
@@ -258,7 +255,7 @@ def test_ps_shows_what_runs_and_explain_what_would(authsome, connect, live):
         ("fixed at the start, then SIGHUP", False),
     ]
     run.end()
-    assert json.loads(authsome("ps", "--json").stdout) == {"runs": []}
+    assert run.listed() is None
 
 
 def test_the_vault_survives_all_of_it(authsome, connect, live):

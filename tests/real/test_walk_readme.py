@@ -55,7 +55,8 @@ def walk(acme, need, tmp_path, made_up_key, secret):
         "SECRET": secret(os.urandom(20).hex().encode()).decode(),
     }
     (tmp_path / "key.txt").write_bytes(keys["work"] + b"\n")
-    for name in ("deploy", "compare-accounts"):
+    (tmp_path / "package.json").write_text('{"scripts": {"dev": "true"}}')
+    for name in ("deploy", "compare-accounts", "agent", "up", "server", "daemon"):
         (tmp_path / name).write_text("#!/bin/sh\necho $OPENAI_API_KEY $SECOND_KEY $AWS_ACCESS_KEY_ID\n")
         (tmp_path / name).chmod(0o755)
     typed = {
