@@ -42,12 +42,8 @@ class Held:
         return None if due is None else max(due, self.retry_at)
 
     def is_past(self, now: float) -> bool:
+        """Then nobody is given it any more, also while a helper is at it."""
         return self.state.expires_at is not None and self.state.expires_at <= now
-
-    def is_over(self, now: float) -> bool:
-        """Past, and not about to be renewed: then nobody is given it any more."""
-        hopeless = self.failures or self.stranger or self.state.refused or not self.state.renewable
-        return bool(hopeless) and self.is_past(now)
 
     @property
     def waits_for_login(self) -> bool:

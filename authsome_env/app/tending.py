@@ -168,7 +168,7 @@ class Tending:
     def _values(self, now: float) -> dict[str, bytes]:
         values: dict[str, bytes] = {}
         for held in self.held:
-            if not held.is_over(now):
+            if not held.is_past(now):
                 values |= held.state.values
         return values
 
