@@ -85,11 +85,17 @@ def settle(claims: Sequence[Claim]) -> list[Claim]:
 
 
 def how_to_choose(contested: Mapping[str, Sequence[Claim]]) -> str:
-    """What to type to settle these variables: by `--map`, where that can say all that a connection says."""
-    first_ones = {name: claims[0].mapping(name) for name, claims in contested.items()}
-    maps = list(filter(None, first_ones.values()))
-    complete = all(claim.value is not None for claims in contested.values() for claim in claims)
-    if complete and len(maps) == len(contested):
-        return f"choose: {' '.join(maps)}"
-    first = next(iter(contested.values()))[0]
-    return f"choose one of them, as in -p {first.connection.reference}"
+    """What to type to settle these variables: by `--map`, where that can say all that a connection says.
+
+    The one that is offered fills whatever the others do: a server or a team of another one, left beside its
+    token, would mix two accounts.
+    """
+    rivals = next(iter(contested.values()))
+    for index, rival in enumerate(rivals):
+        if all(rival.definition.env.keys() >= other.definition.env.keys() for other in rivals):
+            maps = list(filter(None, (claims[index].mapping(name) for name, claims in contested.items())))
+            complete = all(claim.value is not None for claims in contested.values() for claim in claims)
+            if complete and len(maps) == len(contested):
+                return f"choose: {' '.join(maps)}"
+            break
+    return f"choose one of them, as in -p {rivals[0].connection.reference}"

@@ -235,6 +235,28 @@ def test_a_text_that_all_definitions_give_alike_is_no_collision(connected, tmp_p
     assert injected(connected, *line) == {"LAB_TOKEN": "a", "LAB_KIND": "key", "LAB_AUTH": "b"}
 
 
+def test_a_map_is_not_offered_where_it_would_mix_two_accounts(connected, tmp_path):
+    """What the other connection fills besides, a server say, would stay beside the token that was chosen."""
+
+    def add(name, env):
+        definition = {"schema_version": 1, "name": name, "auth_type": "api_key", "env": env}
+        (tmp_path / f"{name}.json").write_text(json.dumps(definition))
+        connected("provider", "add", str(tmp_path / f"{name}.json"), check=True)
+        connected("login", name, "--stdin", input=name.encode(), check=True)
+
+    def hint(*names):
+        line = [word for name in names for word in ("-p", name)]
+        return connected("env", "--format", "json", *line).stderr.decode().partition("hint: ")[2]
+
+    add("bare", {"LAB_TOKEN": "{api_key}"})
+    add("lab", {"LAB_TOKEN": "{api_key}", "LAB_TEAM": "{api_key}"})
+    add("other", {"LAB_TOKEN": "{api_key}", "LAB_SITE": "{api_key}"})
+    assert hint("bare", "lab") == "choose: --map LAB_TOKEN=lab:default\n"
+    line = ["-p", "bare", "-p", "lab", "--map", "LAB_TOKEN=lab:default"]
+    assert injected(connected, *line) == {"LAB_TOKEN": "lab", "LAB_TEAM": "lab"}
+    assert hint("lab", "other") == "choose one of them, as in -p lab:default\n"
+
+
 # Connections that cannot be used
 
 
