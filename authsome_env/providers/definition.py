@@ -14,7 +14,7 @@ from .field_list import read_fields, read_pattern
 from .kinds import KINDS, OTHER
 from .oauth_section import read_account, read_client, read_oauth
 from .older import upgrade
-from .position import line_of
+from .position import line_of, unreadable_line
 from .problem import Problem
 from .reader import Node, is_header_name
 from .schema import FLOWS, ApiKey, Client, Definition, Field, OAuth
@@ -56,7 +56,7 @@ def _load(text: str, origin: str) -> dict[str, Any]:
             f"{origin}, line {error.lineno}: is not JSON: {what}", "correct that line; comments are not JSON"
         ) from None
     except Problem as problem:
-        raise problem.located(origin) from None
+        raise problem.located(origin, unreadable_line(text)) from None
     except RecursionError:
         raise Problem((), "is nested too deeply", "a definition needs no more than four levels").located(
             origin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 _BLANKS = " \t\n\r"
 _decoder = json.JSONDecoder()
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{},]|-?Infinity|NaN')
 
 
 def line_of(text: str, path: Path) -> int | None:
@@ -26,6 +28,29 @@ def line_of(text: str, path: Path) -> int | None:
         shown, start = entry
         line = text.count("\n", 0, shown) + 1
     return line
+
+
+def unreadable_line(text: str) -> int | None:
+    """The line, from 1, of the first key that its object has already, or of the first constant that Python
+    reads and JSON does not know; None if there is neither. `text` is JSON otherwise, at least so far.
+    """
+    keys: list[set[str] | None] = []  # of the objects and lists that are open; None: a list
+    is_key = False
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark[0] in "-NI":
+            return text.count("\n", 0, token.start()) + 1
+        if mark in "{[":
+            keys.append(set() if mark == "{" else None)
+        elif mark in "}]":
+            keys.pop()
+        elif is_key and keys[-1] is not None and mark.startswith('"'):
+            key = json.loads(mark)
+            if key in keys[-1]:
+                return text.count("\n", 0, token.start()) + 1
+            keys[-1].add(key)
+        is_key = mark in "{,"
+    return None
 
 
 def _entry(text: str, start: int, part: str | int) -> tuple[int, int] | None:

@@ -546,6 +546,11 @@ def test_what_a_login_asks_for_can_be_named():
         (b"null", "is not a JSON object"),
         (b'{"name": "a", "name": "b"}', "the key 'name' is there twice"),
         (b'{"oauth": {"x": 1, "x": 2}}', "the key 'x' is there twice"),
+        (
+            b'{"a": "{x",\n "b": [{"x": "y,"}, {"x": 1}],\n "\\u0062": 2}',
+            "line 3: the key 'b' is there twice",
+        ),
+        (b'{"a": [1,\n -Infinity]}', "line 2: is not JSON: -Infinity is no JSON number"),
         (b'{"x": NaN}', "NaN is no JSON number"),
         (b'{"x": ' + b"1" * 5000 + b"}", "too many digits"),
         (b'{\n"x": "\xff"}', "line 2: is not UTF-8"),
