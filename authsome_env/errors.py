@@ -153,7 +153,12 @@ class ProjectNotAllowed(AuthsomeError):
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
     """` (did you mean X?)` for the known name most like `wanted`, or an empty string."""
+    found = most_like(wanted, known)
+    return f" (did you mean {found}?)" if found is not None else ""
+
+
+def most_like(wanted: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known name most like `wanted`, or None if none is as near as `likeness`, of 1 for the same."""
     import difflib  # only ever needed to report a mistake
 
-    found = difflib.get_close_matches(wanted, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {found[0]}?)" if found else ""
+    return next(iter(difflib.get_close_matches(wanted, list(known), n=1, cutoff=likeness)), None)

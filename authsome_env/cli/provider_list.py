@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from authsome_env.errors import AuthsomeError, InvalidDefinition, ProviderNotFound
-from authsome_env.providers.kinds import KINDS, OTHER
+from authsome_env.providers.kinds import ALSO, KINDS, OTHER
 
 from .invocation import Invocation
 from .provider_words import LOGIN
@@ -86,10 +86,10 @@ def _described(registry: Registry, name: str, connected: set[str]) -> tuple[dict
 
 
 def _matches(word: str, each: dict[str, Any], words: str) -> bool:
-    """A kind only by its name or a whole word of its heading: `ai` is a part of too much."""
+    """A kind only by its name or a whole word of or for its heading: `ai` is a part of too much."""
     kind = each.get("kind", OTHER)
     heading = KINDS[kind].casefold().replace(",", "").split()
-    return word.casefold() in (kind, *heading) or word.casefold() in words.casefold()
+    return word.casefold() in (kind, *heading, *ALSO.get(kind, ())) or word.casefold() in words.casefold()
 
 
 def _row(each: dict[str, Any], *, narrow: bool) -> Sequence[str]:

@@ -18,5 +18,8 @@ KINDS = {
 }
 """Value of `kind` to its heading."""
 
+ALSO = {"ai": ("llm", "model"), "messaging": ("email", "e-mail")}
+"""What people look for when they mean a kind, and do not find in its heading."""
+
 OTHER = "other"
 """What a definition without `kind` counts as."""

@@ -11,7 +11,7 @@ from authsome_env.errors import (
     ProviderExists,
     ProviderNotFound,
     UsageError,
-    nearest,
+    most_like,
 )
 from authsome_env.model import check_provider_name
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .schema import Definition
 
 _SUFFIX = ".json"
+_FEW = 3
+"""Providers that are named to somebody who has not found one."""
+_LIKENESS = 0.75
+"""Of a slip of the pen; what is less alike is the name of some other service."""
 
 
 class Registry:
@@ -118,20 +122,34 @@ class Registry:
 
     def suggestion(self, wanted: str) -> str:
         """` (did you mean X?)`, or an empty string: those that have the word in their name, else in what
-        people call them, else the nearest name.
+        people call them, else a few in whose notes it stands, else what is written nearly so.
         """
         names = self.names()
         word = wanted.casefold()
-        having = [name for name in names if word in name.split("-")]
-        having = having or [name for name in names if word in self._called(name)]
-        return f" (did you mean {' or '.join(having[:3])}?)" if having else nearest(wanted, names)
+        called, noted = self._words(names)
+        having = [name for name in names if word in name.split("-")] or called.get(word, [])
+        if not having and len(noted.get(word, ())) <= _FEW:
+            having = noted.get(word, [])
+        if not having:
+            few = {each: owners for each, owners in called.items() if len(each) > 3 and len(owners) <= _FEW}
+            like = most_like(word, {**few, **dict.fromkeys(names)}, _LIKENESS)
+            having = [] if like is None else [like] if like in names else few[like]
+        return f" (did you mean {' or '.join(having[:_FEW])}?)" if having else ""
 
-    def _called(self, name: str) -> list[str]:
-        try:
-            called = self.load(name).display_name
-        except InvalidDefinition:
-            return []
-        return "".join(c if c.isalnum() else " " for c in called.casefold()).split()
+    def _words(self, names: Collection[str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        """Each word of what providers are called, and each of their notes, to the names that have it."""
+        called: dict[str, list[str]] = {}
+        noted: dict[str, list[str]] = {}
+        for name in names:
+            try:
+                definition = self.load(name)
+            except InvalidDefinition:
+                continue
+            spaced = "".join(c if c.isalnum() else " " for c in definition.display_name)
+            for found, text in ((called, spaced), (noted, definition.note or "")):
+                for word in {each.strip(".,:;()") for each in text.casefold().split()}:
+                    found.setdefault(word, []).append(name)
+        return called, noted
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name + _SUFFIX)

@@ -138,9 +138,33 @@ def test_a_broken_file_is_listed_as_broken_and_stops_no_other(authsome, made_up_
     assert authsome("login", "mine", "--stdin", input=b"x").returncode == 4
 
 
+def test_a_search_finds_a_kind_by_what_people_look_for(authsome):
+    for word, names in (("email", {"google-gmail", "sendgrid"}), ("LLM", {"anthropic", "openai"})):
+        groups = listed(authsome("provider", "list", "--search", word, check=True))
+        assert names <= {name for group in groups.values() for name in group}
+
+
+@pytest.mark.parametrize("wanted", ["zapier", "linkedin", "k8s"])
+def test_another_service_is_not_taken_for_a_slip_of_the_pen(authsome, wanted):
+    said = authsome("login", wanted).stderr.decode()
+    assert f"there is no provider {wanted} [" in said
+
+
 @pytest.mark.parametrize(
     ("wanted", "meant"),
-    [("gmail", "google-gmail"), ("opneai", "openai"), ("pat", "github-pat or gitlab-pat"), ("twitter", "x")],
+    [
+        ("gmail", "google-gmail"),
+        ("gmial", "google-gmail"),
+        ("opneai", "openai"),
+        ("pat", "github-pat or gitlab-pat"),
+        ("twitter", "x"),
+        ("twiter", "x"),
+        ("outlook", "microsoft"),
+        ("claude", "anthropic"),
+        ("gcp", "google"),
+        ("s3", "aws"),
+        ("email", "google-gmail"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_what_was_meant(authsome, wanted, meant):
     for words in (("login", wanted), ("provider", "show", wanted), ("inspect", wanted)):
