@@ -198,8 +198,8 @@ def test_habits_of_servers_are_those_that_they_document():
         *("github-app", "linear-mcp", "notion-mcp", "sentry-mcp"),
     }
     assert those(lambda oauth: not oauth.pkce) == {
-        *("bitbucket", "box", "clickup-oauth", "discord", "heroku", "hubspot", "monday", "netlify"),
-        *("notion", "sentry", "slack", "slack-user", "twitch"),
+        *("bitbucket", "box", "clickup-oauth", "digitalocean", "discord", "heroku", "hubspot"),
+        *("monday", "netlify", "notion", "sentry", "slack", "slack-user", "twitch"),
     }
     assert those(lambda oauth: oauth.base_url is not None) == {
         *("gitea", "github", "github-app", "gitlab", "microsoft", "salesforce"),
