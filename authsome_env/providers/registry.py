@@ -130,6 +130,8 @@ class Registry:
         having = [name for name in names if word in name.split("-")] or called.get(word, [])
         if not having and len(noted.get(word, ())) <= _FEW:
             having = noted.get(word, [])
+        if not having:  # `slack-mcp` is meant for slack
+            having = [name for name in names if word.startswith(f"{name}-")]
         if not having:
             few = {each: owners for each, owners in called.items() if len(each) > 3 and len(owners) <= _FEW}
             like = most_like(word, {**few, **dict.fromkeys(names)}, _LIKENESS)

@@ -163,6 +163,7 @@ def test_another_service_is_not_taken_for_a_slip_of_the_pen(authsome, wanted):
         ("claude", "anthropic"),
         ("gcp", "google"),
         ("s3", "aws"),
+        ("slack-mcp", "slack"),
         ("email", "google-gmail"),
     ],
 )
