@@ -228,3 +228,13 @@ def test_a_secret_is_never_in_a_definition(document):
     text = json.dumps(document)
     for pattern in ("sk-[A-Za-z0-9]{16}", "gh[pousr]_[A-Za-z0-9]{20}", "AKIA[A-Z0-9]{16}", "xox[bp]-[0-9]"):
         assert not re.search(pattern, text)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [("github", "github-app", "github-pat"), ("gitlab", "gitlab-pat"), ("huggingface", "huggingface-token")],
+)
+def test_tokens_of_one_service_are_good_for_the_same_git_hosts(family):
+    hosts = {REGISTRY.load(name).git_hosts for name in family}
+    assert len(hosts) == 1
+    assert hosts != {()}
