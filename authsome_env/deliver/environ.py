@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _OWN_KEYS = frozenset((b"AUTHSOME_MASTER_KEY", b"AUTHSOME_MASTER_KEY_FILE", b"AUTHSOME_PASSPHRASE"))
 """They open the vault, so no command gets them."""
 
+_FILE_VARIABLE = b"AUTHSOME_ENV_FILE"
+_FILE_SUFFIX = b"_FILE"
+"""Of the names by which deliveries reach a command; see `dotenv_file` and `files`."""
+
 _ESSENTIALS = frozenset((b"PATH", b"HOME", b"USER", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR"))
 _ESSENTIAL_PREFIX = b"LC_"
 
@@ -41,6 +45,8 @@ def build(
       vanish; a new name is appended. Names in `remove` that have no value are taken out.
     - `keep_existing`: an entry that got through the filters stays, against both. An empty value exists too.
 
+    - What a run around this one has delivered by files is taken out: this run's set replaces that one's.
+
     Raises NotAllowed for a value that no environment can hold, and for a name that is never passed on.
     """
     injected = {}
@@ -55,8 +61,8 @@ def build(
 
     entries = []
     for entry in inherited:
-        key, mark, _ = entry.partition(b"=")
-        if key in _OWN_KEYS:
+        key, mark, value = entry.partition(b"=")
+        if key in _OWN_KEYS or _is_delivered(key, value):
             continue
         if is_passed is not None and not (
             (mark and (key in _ESSENTIALS or key.startswith(_ESSENTIAL_PREFIX))) or is_passed(key)
@@ -73,6 +79,16 @@ def build(
             entries.append(pending.pop(key))
     entries.extend(pending.values())
     return entries
+
+
+def _is_delivered(key: bytes, value: bytes) -> bool:
+    """Whether it is the path of a file in a run's folder, `…/authsome/<run>/set/NAME`."""
+    if key == _FILE_VARIABLE:
+        return True
+    if not key.endswith(_FILE_SUFFIX):
+        return False
+    parts = value.split(b"/")[-4:]
+    return parts[2:] == [b"set", key.removesuffix(_FILE_SUFFIX)] and parts[0].startswith(b"authsome")
 
 
 def _check(name: str, key: bytes, value: bytes) -> None:

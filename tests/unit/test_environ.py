@@ -61,6 +61,25 @@ def test_keep_existing_keeps_what_is_inherited_against_values_and_removal():
     assert build(inherited, values, ["GONE"], keep_existing=True) == [*inherited, b"FRESH=new"]
 
 
+@pytest.mark.parametrize("keep_existing", [False, True])
+def test_what_an_outer_run_has_delivered_goes_and_nothing_that_looks_like_it(keep_existing):
+    outer = [
+        b"AUTHSOME_ENV_FILE=/run/user/7/authsome/1-2-3-a/variables.env",
+        b"A_FILE=/run/user/7/authsome/1-2-3-a/set/A",
+        b"B_FILE=/dev/shm/authsome-7/1-2-3-a/set/B",
+    ]
+    users = [
+        b"C_FILE=/run/secrets/C",
+        b"D_FILE=/srv/set/D",
+        b"E_FILE=/x/authsome/y/set/A",
+        b"F_FILE=",
+        b"G_FILE",
+    ]
+    inner = {"AUTHSOME_ENV_FILE": b"/new"}
+    assert build([*outer, *users], {}, keep_existing=keep_existing) == users
+    assert build([*outer, *users], inner, keep_existing=keep_existing) == [*users, b"AUTHSOME_ENV_FILE=/new"]
+
+
 def test_keep_existing_does_not_keep_what_is_filtered():
     assert build([b"A=1", b"B=1"], {"A": b"new"}, clean=True, keep_existing=True) == [b"A=new"]
     assert build([b"A=1", b"B=1"], {"A": b"new"}, dropped=["A"], keep_existing=True) == [b"B=1", b"A=new"]
