@@ -77,11 +77,6 @@ class Beside:
             if self.keeper is not None:
                 self.keeper.brief(self._plan(word, signal, terminal).pack())
                 return
-        except NotPossible as error:
-            self.keeper = None
-            self._go_without(error.args[0])
-            if self.delivery is None:
-                ram.clear(self.folder)
         except KeeperFailed as failed:
             raise _as_error(failed) from None
         if self.delivery is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 
 from authsome_env.errors import AuthsomeError
 from authsome_env.packed import pack, unpack
+from authsome_env.supervise import process, sigchld
 
 from .surroundings import built_environment
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 MODULE = "authsome_env.app.renewer"
 
+_PID_BYTES = 4
+"""Before all else it says who it is."""
 _SENT = b"s"
 _TIME_BYTES = 8
 
@@ -28,7 +32,7 @@ _AGAIN = "try again"
 
 
 def sent_word() -> bytes:
-    """The helper's first word: the request is on its way since then (ms of the clock that all share)."""
+    """The helper's next word: the request is on its way since then (ms of the clock that all share)."""
     return _SENT + int(time.monotonic() * 1000).to_bytes(_TIME_BYTES, "big")
 
 
@@ -44,10 +48,11 @@ class Helper:
 
     def __init__(self, workspace: Workspace, vault: Vault, credential: Credential, lock: int) -> None:
         connection = credential.connection
+        was_pending = sigchld.is_pending()
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                process = subprocess.Popen(
+                starter = subprocess.Popen(
                     [sys.executable, "-P", "-m", MODULE, str(lock)],
                     env=built_environment(workspace.environ),
                     stdin=theirs.fileno(),
@@ -77,7 +82,8 @@ class Helper:
         self._socket = ours
         self._heard = b""
         self._began = time.monotonic()
-        process.wait()  # it forks itself off at once, so that no command of ours has it for a child
+        starter.wait()  # it forks itself off at once, so that no command of ours has it for a child
+        sigchld.take_back(was_pending=was_pending)
 
     def wait(self, patience_s: float, start_s: float) -> tuple[str, str, str] | None:
         """Until it is done or `patience_s` after its request: None; or the failure that it told.
@@ -86,7 +92,6 @@ class Helper:
         another waits no longer than for the slowest: times count from what happened, not from this call.
         """
         deadline = self._began + start_s
-        first = len(_SENT) + _TIME_BYTES
         with self._socket:
             while True:
                 left = max(deadline - time.monotonic(), 0.0)
@@ -99,10 +104,32 @@ class Helper:
                 if not chunk:
                     break
                 self._heard += chunk
-                if self._heard.startswith(_SENT) and len(self._heard) >= first:
-                    deadline = int.from_bytes(self._heard[len(_SENT) : first], "big") / 1000 + patience_s
-        told = unpack(self._heard[first:] if self._heard.startswith(_SENT) else self._heard)
+                sent_at, _ = self._words()
+                if sent_at is not None:
+                    deadline = sent_at + patience_s
+        self._bury()
+        told = unpack(self._words()[1])
         if not told:
             raise HelperDied("the process that refreshes was killed or failed", _AGAIN)
         name, message, hint = (told.get(key, b"").decode() for key in ("name", "message", "hint"))
         return (name, message, hint) if name else None
+
+    def _words(self) -> tuple[float | None, bytes]:
+        """When the request was sent, and what is told behind that."""
+        heard = self._heard[_PID_BYTES:]
+        first = len(_SENT) + _TIME_BYTES
+        if not heard.startswith(_SENT):
+            return None, heard
+        at = int.from_bytes(heard[len(_SENT) : first], "big") / 1000 if len(heard) >= first else None
+        return at, heard[first:]
+
+    def _bury(self) -> None:
+        """It has ended, or is about to. Process 1 and a subreaper have got it for a child by then."""
+        pid = int.from_bytes(self._heard[:_PID_BYTES], "big")
+        if pid and process.parent_of(pid) == os.getpid():
+            was_pending = sigchld.is_pending()
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass  # our caller ignores SIGCHLD
+            sigchld.take_back(was_pending=was_pending)

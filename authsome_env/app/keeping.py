@@ -41,11 +41,7 @@ def main() -> None:
     packed = _receive(channel)
     if packed is None:
         return
-    plan = Plan.unpack(packed)
-    if os.getppid() == plan.pid:
-        channel.send(keeper.CHILD + b"%d" % os.getpid())
-        return
-    _attend(plan, channel)
+    _attend(Plan.unpack(packed), channel)
 
 
 def _watched() -> int | None:

@@ -18,7 +18,7 @@ import sys
 
 from authsome_env.packed import pack, unpack
 
-from . import process
+from . import process, sigchld
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ CHANNEL = 0
 COMMAND = 3
 """The descriptors that a keeper begins with: the socket, and the end of its command."""
 
-READY, CHILD, FAILED = b"r", b"c", b"f"
+READY, FAILED = b"r", b"f"
 DISMISS = b"x"
+_PID_BYTES = 4
 _START_S = 60.0
 
 _BEGIN = "import sys; sys.path.append(sys.argv[1]); from {0} import main; main()"
@@ -55,7 +56,7 @@ class KeeperFailed(Exception):
 class Keeper:
     """The one being started. Better made early: its interpreter starts while we are at other things."""
 
-    __slots__ = ("_briefed", "_channel", "_signalled")
+    __slots__ = ("_briefed", "_channel")
 
     def __init__(self, module: str, environ: Mapping[str, str]) -> None:
         """`module`: its `main()` is what the keeper runs. Raises NotPossible."""
@@ -71,7 +72,7 @@ class Keeper:
             raise NotPossible(f"pidfd_open: {os.strerror(error.errno or 0).lower()}") from None
         self._briefed = False
         self._channel, theirs = _socket.socketpair()
-        self._signalled = signal.SIGCHLD in signal.sigpending()
+        was_pending = sigchld.is_pending()
         try:
             first = os.fork()
         except OSError as error:
@@ -81,10 +82,14 @@ class Keeper:
         theirs.close()
         if watched is not None:
             os.close(watched)
-        _reap(first, signalled=self._signalled)
+        _reap(first)
+        try:
+            _check_no_child(_told_pid(self._channel))
+        finally:
+            sigchld.take_back(was_pending=was_pending)
 
     def brief(self, plan: bytes) -> None:
-        """Hand it its plan, and wait until it is ready. Raises NotPossible, KeeperFailed."""
+        """Hand it its plan, and wait until it is ready. Raises KeeperFailed."""
         self._briefed = True
         channel = self._channel
         channel.settimeout(_START_S)
@@ -100,9 +105,6 @@ class Keeper:
         if told == READY:
             return
         channel.close()
-        if told == CHILD:
-            _reap(int(rest), signalled=self._signalled)
-            raise NotPossible("it is a child subreaper, which gets every orphan for its child")
         raise KeeperFailed(unpack(rest))
 
     def dismiss(self) -> None:
@@ -126,7 +128,9 @@ def _detach(channel: int, watched: int | None, module: str, environ: Mapping[str
     """In the child: never returns to what our caller was about."""
     try:
         os.setsid()
-        if os.fork():
+        pid = os.fork()
+        if pid:
+            os.write(channel, pid.to_bytes(_PID_BYTES, "big"))
             os._exit(0)
         os.chdir("/")
         os.umask(0o077)
@@ -162,13 +166,27 @@ def _keep_only(channel: int, watched: int | None) -> None:
                 pass
 
 
-def _reap(pid: int, *, signalled: bool) -> None:
-    """Wait for our child, and take back the SIGCHLD that a caller who blocks it would find (`signalled`:
-    there was one before).
-    """
+def _told_pid(channel: _socket.socket) -> int | None:
+    """The keeper's, from the one between, who has ended; None if there is no keeper."""
+    try:
+        told = channel.recv(_PID_BYTES, _socket.MSG_DONTWAIT)
+    except OSError:
+        return None
+    return int.from_bytes(told, "big") or None
+
+
+def _check_no_child(pid: int | None) -> None:
+    """Raises NotPossible if we have become the parent of that keeper, which is ended then."""
+    if pid is None:
+        raise NotPossible("no second process can be started")
+    if process.parent_of(pid) == os.getpid():
+        os.kill(pid, signal.SIGKILL)
+        _reap(pid)
+        raise NotPossible("it is a child subreaper, which gets every orphan for its child")
+
+
+def _reap(pid: int) -> None:
     try:
         os.waitpid(pid, 0)
     except ChildProcessError:
         pass  # our caller ignores SIGCHLD, so that the kernel has done it
-    if not signalled and signal.SIGCHLD in signal.sigpending():
-        signal.sigwait((signal.SIGCHLD,))

@@ -18,9 +18,10 @@ else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
 _STATE = 0
+_PARENT = 1
 _TERMINAL = 4
 _START = 19
-"""Fields of /proc/PID/stat, counted from the one behind the name in parentheses: 3, 7 and 22 in proc(5)."""
+"""Fields of /proc/PID/stat, counted from the one behind the name in parentheses: 3, 4, 7, 22 in proc(5)."""
 
 
 def start_of(pid: int) -> int | None:
@@ -31,6 +32,12 @@ def start_of(pid: int) -> int | None:
         return start(pid)
     fields = _fields(pid)
     return None if fields is None or fields[_STATE] in b"ZXx" else int(fields[_START])
+
+
+def parent_of(pid: int) -> int:
+    """0 if it is not known."""
+    fields = _fields(pid)
+    return int(fields[_PARENT]) if fields else 0
 
 
 def terminal_of(pid: int) -> int:

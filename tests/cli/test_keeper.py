@@ -213,6 +213,37 @@ def test_a_min_ttl_that_no_token_reaches_is_one_refresh_and_a_warning(authsome, 
     assert done.stderr == b""
 
 
+def test_a_refresh_at_the_start_leaves_no_signal_for_the_command(authsome, connect, live):
+    """Its caller blocks SIGCHLD, so that what our helpers leave would still be pending."""
+    connect(600)
+    connect.login(check=True)
+    blocked = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD]);"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    words = [authsome.program, "run", "--min-ttl", "1h", "--", "grep", "Pnd", "/proc/self/status"]
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, *words],
+        env=authsome.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "less than --min-ttl" in done.stderr  # it was refreshed
+    assert [int(line.split()[1], 16) for line in done.stdout.splitlines()] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["dotenv", "files"])
+def test_an_inner_run_without_delivery_has_nothing_of_the_outer_ones(authsome, live, made_up_key, kind):
+    authsome("login", "openai", "--stdin", input=made_up_key(), check=True)
+    name = {"dotenv": b"AUTHSOME_ENV_FILE=", "files": b"OPENAI_API_KEY_FILE="}[kind]
+    outer = ["run", "--deliver", kind, "--"]
+    assert name in authsome(*outer, "env", check=True).stdout
+    inner = [authsome.program, "run", "--none", "--", "env"]
+    assert name not in authsome(*outer, *inner, check=True).stdout
+
+
 @pytest.mark.parametrize("what", ["restart", "signal", "signal:", "signal:NONE", "signal:_IGN", "HUP"])
 def test_an_unknown_on_expiry_is_refused(authsome, what):
     done = authsome("run", "--on-expiry", what, "--", "true")

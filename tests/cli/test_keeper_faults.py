@@ -259,6 +259,33 @@ def test_where_it_would_be_the_commands_child_there_is_none(keyed, live, unshare
     assert b"needs a process beside the command" in refused.stderr
 
 
+CHILDREN = "import os; print(open(f'/proc/self/task/{os.getpid()}/children').read().split())"
+
+
+@pytest.mark.parametrize("selected", ["none that expires", "one that is due"])
+def test_a_subreaper_gets_no_child_of_ours(authsome, connect, live, made_up_key, selected):
+    """Neither a keeper that was begun early and is not wanted, nor one who refreshed."""
+    connect(600)
+    connect.login(check=True)
+    authsome("refresh", "acme", "--force", check=True)  # from now on a keeper is thought to be likely
+    words = ["--min-ttl", "1h"]
+    if selected == "none that expires":
+        authsome("vault", "create", "other", check=True)
+        authsome("login", "openai", "--stdin", "--vault", "other", input=made_up_key(), check=True)
+        words += ["--vault", "other"]
+    command = [authsome.program, "run", *words, "--", sys.executable, "-c", CHILDREN]
+    done = subprocess.run(
+        [sys.executable, "-c", SUBREAPER, *command],
+        env=authsome.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ("less than --min-ttl" in done.stderr) == (selected == "one that is due")
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("how", ["process 1", "subreaper", "no place"])
 def test_the_environment_alone_is_delivered_in_any_place(authsome, connect, live, unshare, how):
     connect(600)
