@@ -19,11 +19,16 @@ def pack(fields: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, bytes]:
-    """The fields of `pack`. Only ever given bytes of that form: they were sealed, or are our own."""
+    """The fields of `pack`. Only ever given bytes of that form: they were sealed, or are our own.
+
+    Raises ValueError for those of a process that was killed while it spoke, unless whole fields are missing.
+    """
     items: list[bytes] = []
     at = 0
     while at < len(packed):
         end = at + 4 + int.from_bytes(packed[at : at + 4], "big")
+        if end > len(packed):
+            raise ValueError("cut short")
         items.append(packed[at + 4 : end])
         at = end
     return {name.decode("ascii"): value for name, value in zip(items[::2], items[1::2], strict=True)}

@@ -17,7 +17,18 @@ _REFUSED = "credential_unusable"
 class Held:
     """`chance`: from 0 to 1, this run's own, for all that is better not done by everybody at once."""
 
-    __slots__ = ("_said", "bound", "busy", "chance", "error", "failures", "retry_at", "state", "stranger")
+    __slots__ = (
+        "_said",
+        "bound",
+        "busy",
+        "chance",
+        "error",
+        "failed_at",
+        "failures",
+        "retry_at",
+        "state",
+        "stranger",
+    )
 
     def __init__(self, bound: Bound, state: State, *, chance: float) -> None:
         self.bound = bound
@@ -27,6 +38,7 @@ class Held:
         """A helper is renewing it."""
         self.failures = 0
         """In a row."""
+        self.failed_at = 0.0
         self.retry_at = 0.0
         self.stranger = False
         """It was logged out, or is another account's by now."""
@@ -40,6 +52,11 @@ class Held:
             return None
         due = schedule.due_at(self.state, min_ttl, self.chance)
         return None if due is None else max(due, self.retry_at)
+
+    def forget_later_times(self, now: float) -> None:
+        """What was put off by a clock that has been put back since is not put off any more."""
+        if self.failed_at > now:
+            self.failed_at = self.retry_at = 0.0
 
     def is_past(self, now: float) -> bool:
         """Then nobody is given it any more, also while a helper is at it."""
@@ -68,6 +85,7 @@ class Held:
             self.error = finding.name, finding.error, finding.hint
         if finding.failed:
             self.failures += 1
+            self.failed_at = now
             pause = schedule.pause(self.failures, self.chance)
             self.retry_at = max(finding.not_before, now + pause)
         elif tried and self.state.generation == before.generation and not self.stranger:
@@ -78,6 +96,7 @@ class Held:
         """There was no helper, or it ended without a word."""
         self.busy = False
         self.failures += 1
+        self.failed_at = now
         self.retry_at = now + schedule.pause(self.failures, self.chance)
 
     def notice(self, now: float) -> str:

@@ -108,7 +108,10 @@ class Helper:
                 if sent_at is not None:
                     deadline = sent_at + patience_s
         self._bury()
-        told = unpack(self._words()[1])
+        try:
+            told = unpack(self._words()[1])
+        except ValueError:
+            told = {}
         if not told:
             raise HelperDied("the process that refreshes was killed or failed", _AGAIN)
         name, message, hint = (told.get(key, b"").decode() for key in ("name", "message", "hint"))

@@ -15,7 +15,7 @@ _JITTER = 0.1
 """Of the time between due and dead, so that a thousand runs begun together do not ask together."""
 
 _FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 60.0
+LONGEST_PAUSE_S = 60.0
 
 
 def margin(lifetime: float | None, min_ttl: float) -> float:
@@ -40,5 +40,5 @@ def clock_went_back(state: State, now: float) -> bool:
 
 def pause(failures: int, chance: float) -> float:
     """Seconds until the next try, after so many failures in a row."""
-    longest = min(_FIRST_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S)
+    longest = min(_FIRST_PAUSE_S * 2 ** (failures - 1), LONGEST_PAUSE_S)
     return float(longest * (1 - chance / 2))

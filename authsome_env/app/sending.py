@@ -62,4 +62,7 @@ class Sent:
             pass
         self._socket.close()
         os.waitpid(self._pid, 0)  # it closes the socket when it ends
-        return {name: Finding.unpack(found) for name, found in unpack(bytes(self._heard)).items()}
+        try:
+            return {name: Finding.unpack(found) for name, found in unpack(bytes(self._heard)).items()}
+        except ValueError:  # it was killed while it spoke
+            return {}

@@ -20,6 +20,8 @@ class Status:
         self.plan = plan
         self.now = now
         self.began = now()
+        self._boot = process.boot_id()
+        self._start = process.start_of(os.getpid()) or 0
         self.next_refresh: float | None = None
         self._notice: str | None = None
         self._noticed_at: float | None = None
@@ -52,15 +54,14 @@ class Status:
     def _fields(self) -> dict[str, record.Value]:
         plan = self.plan
         run = record.Run.of(os.path.basename(plan.folder))
-        own = os.getpid()
         return {
             "version": record.VERSION,
             "pid": plan.pid,
             "start": run.start if run else 0,
             "namespace": run.namespace if run else 0,
-            "boot": process.boot_id(),
-            "keeper_pid": own,
-            "keeper_start": process.start_of(own) or 0,
+            "boot": self._boot,
+            "keeper_pid": os.getpid(),
+            "keeper_start": self._start,
             "command": plan.command,
             "vault": plan.place.vault,
             "connections": [str(bound.reference) for bound in plan.bound],

@@ -102,6 +102,7 @@ class Tending:
 
     def _renew(self, now: float) -> None:
         for held in self.held:
+            held.forget_later_times(now)
             at = held.renew_at(self.plan.min_ttl)
             if at is None:
                 continue
@@ -176,7 +177,12 @@ class Tending:
         """Write what has changed, then tell the command. What cannot be written is tried again."""
         if self.delivery is not None:
             changed = self._values(now) != self.delivered
-            if (changed or self.delivery.lost()) and now >= self.deliver_at:
+            wanted = changed or self.delivery.lost()
+            if not wanted:
+                self.delivery_failures = 0  # somebody else has mended it
+            elif (
+                now >= self.deliver_at or self.deliver_at > now + schedule.LONGEST_PAUSE_S
+            ):  # a clock set back
                 self.news |= changed
                 try:
                     self._write()

@@ -15,6 +15,7 @@ from authsome_env.vault.store import Vault
 
 from .errand import Finding
 from .plan import State
+from .schedule import HEAD_START_S
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Updating:
         """Until it is time; False: the run is over."""
         over = select.poll()
         over.register(self.channel, 0)  # reports POLLHUP all the same
-        while (left := self.errand.at - system()) > 0:
+        # It was started just before; if more is left than that, the clock was put back.
+        while 0 < (left := self.errand.at - system()) <= 2 * HEAD_START_S:
             if over.poll(min(left, 1.0) * 1000):
                 return False
         return True

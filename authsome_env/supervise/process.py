@@ -25,13 +25,25 @@ _START = 19
 
 
 def start_of(pid: int) -> int | None:
-    """When the process began; None if it is none, or has ended and only waits for its parent (a zombie)."""
+    """When the process began; None if it is none, or has ended and only waits for its parent (a zombie).
+
+    Raises OSError where that cannot be told: no descriptor is free, or /proc hides what is another user's.
+    """
     if sys.platform != "linux":
         from .darwin import start_of as start
 
         return start(pid)
-    fields = _fields(pid)
-    return None if fields is None or fields[_STATE] in b"ZXx" else int(fields[_START])
+    try:
+        fields = _read(pid)
+    except ProcessLookupError:
+        return None
+    except FileNotFoundError:
+        try:
+            os.kill(pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return None
+        raise
+    return None if fields[_STATE] in b"ZXx" else int(fields[_START])
 
 
 def parent_of(pid: int) -> int:
@@ -104,10 +116,14 @@ class Watch:
             os.kill(self.pid, number)
 
 
+def _read(pid: int) -> list[bytes]:
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        return file.read().rpartition(b") ")[2].split()
+
+
 def _fields(pid: int) -> list[bytes] | None:
     try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            return file.read().rpartition(b") ")[2].split()
+        return _read(pid)
     except OSError:
         return None
 

@@ -66,9 +66,12 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """False also where it cannot be told: in another pid namespace."""
+        """False also where it cannot be told: in another pid namespace, or as `process.start_of` says."""
         own = process.namespace()
-        return self.namespace == own != 0 and process.start_of(self.pid) != self.start
+        try:
+            return self.namespace == own != 0 and process.start_of(self.pid) != self.start
+        except OSError:
+            return False
 
 
 def write(folder: str, fields: Mapping[str, Value]) -> None:

@@ -57,6 +57,15 @@ def test_a_clock_that_went_back_is_noticed():
     assert not schedule.clock_went_back(state(), NOW + 7200)
 
 
+def test_what_a_clock_put_off_that_went_back_is_tried_again():
+    one = held(left=10)
+    one.take_in(Finding(state(left=10), error="down", failed=True, not_before=NOW + 3600), NOW, tried=True)
+    one.forget_later_times(NOW + 1)
+    assert one.renew_at(5) == NOW + 3600
+    one.forget_later_times(NOW - 7200)
+    assert one.renew_at(5) < NOW + 10
+
+
 def test_pauses_grow_and_are_capped():
     assert [schedule.pause(n, 0.0) for n in (1, 2, 3, 6, 7, 100)] == [1, 2, 4, 32, 60, 60]
     assert all(0.5 <= schedule.pause(n, 1.0) / schedule.pause(n, 0.0) <= 1 for n in range(1, 9))

@@ -1,0 +1,77 @@
+"""What seldom befalls a keeper or a sweep: no descriptor is free, half a word, a clock that was put back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from authsome_env.app.plan import Place, Plan
+from authsome_env.app.tending import Tending
+from authsome_env.packed import pack, unpack
+from authsome_env.supervise import process
+from authsome_env.supervise.record import Run
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+FULL = """
+import os, resource
+from authsome_env.supervise import process
+from authsome_env.supervise.record import Run
+own = Run(os.getpid(), process.start_of(os.getpid()), process.namespace())
+resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    print(own.is_over)
+"""
+
+
+@linux
+def test_a_run_is_not_over_only_because_no_file_can_be_opened():
+    told = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, check=True).stdout
+    assert told == "False\n"
+
+
+@linux
+def test_a_run_of_a_number_that_no_process_has_is_over():
+    assert Run(int("9" * 30), 1, process.namespace()).is_over
+    assert not Run(os.getpid(), process.start_of(os.getpid()), process.namespace()).is_over
+
+
+def test_what_was_cut_short_is_not_taken_for_a_value():
+    whole = {"name": b"value", "token": b"secret"}
+    packed = pack(whole)
+    for length in range(len(packed)):
+        try:
+            found = unpack(packed[:length])
+        except ValueError:
+            continue
+        assert found.items() < whole.items()
+
+
+@linux
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no /dev/shm")
+def test_a_delivery_that_somebody_else_has_mended_is_not_waited_for():
+    """A deadline that stays in the past would keep the loop from sleeping."""
+    now = 1_700_000_000.0
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        folder = os.path.join(place, "authsome", "run")
+        texts = dict.fromkeys(Plan.TEXTS, "") | {"folder": folder, "delivery": "dotenv"}
+        plan = Plan(Place(place, "v", "1"), [], [], pid=1, min_ttl=60, signal=0, environ={}, **texts)
+        tending = Tending(plan, None, now=lambda: now)
+        tending.begin()
+        file = os.path.join(folder, "variables.env")
+        os.rename(file, file + ".away")
+        os.chmod(folder, 0o755)
+        tending.step([])
+        assert tending.deadline() > now
+        os.chmod(folder, 0o700)
+        os.rename(file + ".away", file)
+        tending.step([])
+        assert tending.deadline() is None
+        tending.end()
