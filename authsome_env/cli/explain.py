@@ -80,9 +80,15 @@ def explain(
         [
             name,
             "inherited (kept)" if name in kept else str(variable.connection.reference),
-            expires_in(variable.connection, now),
-            freshness.words(variable),
-            _until(variable, freshness),
+            *(
+                ("-", "-", "-")
+                if name in kept
+                else (
+                    expires_in(variable.connection, now),
+                    freshness.words(variable),
+                    _until(variable, freshness),
+                )
+            ),
         ]
         for name, variable in chosen
     ]

@@ -289,6 +289,20 @@ def test_ps_shows_what_runs_and_explain_what_would(authsome, connect, live):
     assert run.listed() is None
 
 
+def test_explain_says_nothing_of_the_life_of_a_value_that_is_not_ours(authsome, connect):
+    connect(600)
+    connect.login(check=True)
+    told = authsome("run", "--explain", "--keep-existing", env={"ACME_TOKEN": "the user's"}, check=True)
+    assert told.stdout.decode().splitlines()[1].split() == [
+        "ACME_TOKEN",
+        "inherited",
+        "(kept)",
+        "-",
+        "-",
+        "-",
+    ]
+
+
 def test_the_vault_survives_all_of_it(authsome, connect, live):
     """A refresh that is due in the middle of the end: at any moment it is done or not begun."""
     server = connect(2)
