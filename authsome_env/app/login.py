@@ -111,7 +111,8 @@ def save_login(
         if force:
             vault.delete(provider, name)
             former = make_default(vault, provider, connection.id)
-        vault.put(connection, fields, renew=renew, keep_keys_of=_keys_kept(predecessor, connection))
+        kept = _keys_kept(predecessor, connection, force=force)
+        vault.put(connection, fields, renew=renew, keep_keys_of=kept)
         orphans = put_client(vault, client) if client is not None else []
         result = Login(connection, former_default=former, repaired=old is not None)
         if orphans:
@@ -135,11 +136,12 @@ def _readable(vault: Vault, provider: str, name: str) -> Credential | None:
         return None
 
 
-def _keys_kept(old: Credential | None, new: Connection) -> Credential | None:
+def _keys_kept(old: Credential | None, new: Connection, *, force: bool) -> Credential | None:
     """The same account's new tokens are sealed with the keys of the old ones: who was given those (the keeper
-    of a run) gets these, too. Another account's are not.
+    of a run) gets these, too. Another account's are not. Where nobody tells whose they are, a repair and a
+    new API key are of the same one; somebody else may have answered a new login in the browser.
     """
-    if old is None:
+    if old is None or (force and new.auth_type == "oauth2" and new.account_id is None):
         return None
     same = (old.connection.account_id, old.connection.base_url) == (new.account_id, new.base_url)
     return old if same else None

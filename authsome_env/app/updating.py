@@ -6,7 +6,7 @@ import select
 from typing import TYPE_CHECKING
 
 from authsome_env.clock import system
-from authsome_env.errors import AuthsomeError
+from authsome_env.errors import AuthsomeError, VaultDamaged
 from authsome_env.oauth.grant import Grant
 from authsome_env.packed import pack
 from authsome_env.vault.database import Database
@@ -97,6 +97,8 @@ class Updating:
             for bound in self.errand.bound:
                 try:
                     found[bound.id] = self._finding(vault, bound)
+                except VaultDamaged:  # by other keys than those that this run was given
+                    found[bound.id] = _of_another_login(bound)
                 except AuthsomeError as error:
                     found[bound.id] = self._unusable(bound, error)
 
@@ -107,8 +109,7 @@ class Updating:
             login = f"authsome login {reference.provider} -c {reference.connection}, and start it again"
             return Finding(error=f"{reference} was logged out", hint=login, stranger=True)
         if owner != bound.owner:
-            error = f"{reference} is another account's by now, which this run does not get"
-            return Finding(error=error, hint="start it again for that one", stranger=True)
+            return _of_another_login(bound)
         found = vault.get(bound.id)
         if found is None:  # deleted between the two lines
             return Finding()
@@ -124,6 +125,11 @@ class Updating:
             failed=True,
             not_before=_not_before(vault, found),
         )
+
+
+def _of_another_login(bound: Bound) -> Finding:
+    error = f"{bound.reference} is, or may be, another account's by now, which this run does not get"
+    return Finding(error=error, hint="start it again for that one", stranger=True)
 
 
 def _failure(do: Callable[[], None]) -> AuthsomeError | None:

@@ -69,8 +69,8 @@ def connect(authsome, serve, tmp_path):
     class Connect:
         road = None
 
-        def __call__(self, lifetime, *, road=False, **oauth):
-            """`road`: the token endpoint is reached by `.road`, which can be closed."""
+        def __call__(self, lifetime, *, road=False, told=True, **oauth):
+            """`road`: the token endpoint is reached by `.road`, which can be closed. `told`: whose it is."""
             server = serve(lifetime)
             tokens = server.url
             if road:
@@ -93,6 +93,8 @@ def connect(authsome, serve, tmp_path):
                 "env": {"ACME_TOKEN": "{access_token}"},
                 "account": {"url": f"{server.url}/me", "id": "/account"},
             }
+            if not told:
+                del definition["account"]
             (tmp_path / "acme.json").write_text(json.dumps(definition))
             authsome("provider", "add", str(tmp_path / "acme.json"), "--replace", check=True)
             return server
