@@ -98,7 +98,9 @@ class Beside:
         if self.choice.kind == "fifo" or (self.choice.kind != "env" and nobody_removes):
             what = f"--deliver {self.choice.kind} needs a process beside the command"
             raise NotAllowed(f"{what}, which is not possible: {why}", "use --deliver env")
-        left = "" if self.choice.kind == "env" else ", and the next authsome removes what was delivered"
+        left = ""
+        if self.choice.kind != "env":
+            left = "; what was delivered stays until an authsome of the same pid namespace removes it"
         self.warn(f"values will not be refreshed while it runs, since no keeper is possible: {why}{left}")
 
     def _plan(self, word: bytes, signal: int, terminal: str) -> Plan:
