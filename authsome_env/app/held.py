@@ -28,6 +28,7 @@ class Held:
         "retry_at",
         "state",
         "stranger",
+        "took",
     )
 
     def __init__(self, bound: Bound, state: State, *, chance: float) -> None:
@@ -40,6 +41,8 @@ class Held:
         """In a row."""
         self.failed_at = 0.0
         self.retry_at = 0.0
+        self.took = 0.0
+        """Seconds, from when the last renewal was to begin until it was done."""
         self.stranger = False
         """It was logged out, or is another account's by now."""
         self.error: tuple[str, str, str] | None = None
@@ -50,7 +53,7 @@ class Held:
         """When to renew it; None: never, or it is being done."""
         if self.busy or self.stranger:
             return None
-        due = schedule.due_at(self.state, min_ttl, self.chance)
+        due = schedule.due_at(self.state, min_ttl, self.chance, self.took)
         return None if due is None else max(due, self.retry_at)
 
     def forget_later_times(self, now: float) -> None:

@@ -23,12 +23,15 @@ def margin(lifetime: float | None, min_ttl: float) -> float:
     return min_ttl if lifetime is None else min(min_ttl, lifetime / 5)
 
 
-def due_at(state: State, min_ttl: float, chance: float) -> float | None:
-    """When to refresh; None: never, as it does not expire, or nothing but a login renews it."""
+def due_at(state: State, min_ttl: float, chance: float, took: float = 0.0) -> float | None:
+    """When to refresh; None: never, as it does not expire, or nothing but a login renews it.
+
+    `took`: how long the last time took; on a busy machine it begins as much earlier, so that it ends in time.
+    """
     if state.expires_at is None or state.refused or not state.renewable:
         return None
     early = margin(state.lifetime, min_ttl)
-    return state.expires_at - early * (1 - _JITTER * chance)
+    return state.expires_at - early * (1 - _JITTER * chance) - min(took, early)
 
 
 def clock_went_back(state: State, now: float) -> bool:

@@ -113,7 +113,11 @@ class Tending:
                 held.busy = True
                 self._send(
                     Errand(
-                        self.plan.place, self.plan.bound, renew=held.bound.id, generation=generation, at=at
+                        self.plan.place,
+                        self.plan.bound,
+                        renew=held.bound.id,
+                        generation=generation,
+                        at=max(at, now),
                     )
                 )
 
@@ -144,7 +148,10 @@ class Tending:
             tried = held.bound.id == helper.errand.renew
             finding = findings.get(held.bound.id)
             if finding is not None:
+                before = held.state.generation
                 self.news |= held.take_in(finding, now, tried=tried)
+                if tried and held.state.generation > before:
+                    held.took = max(now - helper.errand.at, 0.0)
             elif tried:
                 held.come_to_nothing(now)
         self.seen = self._vault_signature()

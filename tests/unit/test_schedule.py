@@ -46,6 +46,13 @@ def test_due_is_a_fifth_of_the_lifetime_at_most(lifetime, min_ttl, early):
     assert due < latest < due + early / 5
 
 
+@pytest.mark.parametrize(("took", "earlier"), [(0.0, 0), (0.25, 0.25), (7.0, 1)])
+def test_what_took_long_begins_as_much_earlier_the_next_time(took, earlier):
+    one = held(left=5, lifetime=5)
+    one.took = took
+    assert one.renew_at(300) == pytest.approx(NOW + 4 - earlier)
+
+
 @pytest.mark.parametrize("of_state", [{"left": None}, {"refused": True}, {"renewable": False}])
 def test_what_cannot_be_renewed_is_never_due(of_state):
     assert schedule.due_at(state(**of_state), 300, 0.5) is None
