@@ -12,7 +12,7 @@ HEAD_START_S = 2.0
 """A helper is started this long before its token is due, since its imports take longer than its request."""
 
 _JITTER = 0.1
-"""Of the time between due and dead, so that a thousand runs begun together do not ask together."""
+"""Of the time between due and dead, before it, so that a thousand runs begun together do not ask together."""
 
 _FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -31,7 +31,8 @@ def due_at(state: State, min_ttl: float, chance: float, took: float = 0.0) -> fl
     if state.expires_at is None or state.refused or not state.renewable:
         return None
     early = margin(state.lifetime, min_ttl)
-    return state.expires_at - early * (1 - _JITTER * chance) - min(took, early)
+    # Earlier by chance, not later: a server that counts in whole seconds ends a token before its time.
+    return state.expires_at - early * (1 + _JITTER * chance) - min(took, early)
 
 
 def clock_went_back(state: State, now: float) -> bool:
