@@ -14,9 +14,9 @@ from authsome_env.model import check_connection_name, check_provider_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from authsome_env.model import Connection, Secret
+    from authsome_env.model import Connection, Reference, Secret
     from authsome_env.vault.store import Credential, Vault
 
     from .workspace import Workspace
@@ -85,8 +85,13 @@ def field_name(credential: Credential, name: str | None, known: Sequence[str]) -
     `known`: the fields that the provider's definition has, in its order; none if it is gone.
     Raises UsageError for an unknown name or a choice that must be made, CredentialUnusable for an empty one.
     """
-    fields = credential.fields
-    reference = credential.connection.reference
+    return choose_field(credential.fields, name, known, reference=credential.connection.reference)
+
+
+def choose_field(
+    fields: Collection[str], name: str | None, known: Sequence[str], *, reference: Reference
+) -> str:
+    """As `field_name`, of `fields`."""
     names = list(known or fields)
     if name is None:
         if "access_token" in fields:
@@ -102,7 +107,7 @@ def field_name(credential: Credential, name: str | None, known: Sequence[str]) -
     if name in known:
         raise CredentialUnusable(
             f"{reference} was logged in without {name}",
-            f"authsome login {credential.connection.provider} -c {credential.connection.name} --force",
+            f"authsome login {reference.provider} -c {reference.connection} --force",
         )
     raise UsageError(
         f"{reference} has no field {name}{nearest(name, names)}",
