@@ -205,17 +205,20 @@ def test_a_new_login_reaches_a_live_program_though_nothing_expires(authsome, liv
 
 @pytest.mark.parametrize("name", ["live", "connections", "additions", "ask", ""])
 def test_what_somebody_removes_is_made_again(connect, live, name):
-    connect(4)
+    """At its next look, in 30 s; whatever it hears makes it look."""
+    connect(600)
     connect.login(check=True)
     run = live("--live")
     subprocess.run(["rm", "-r", os.path.join(run.folder, name).rstrip("/")], check=True)
-    wait_for(
-        lambda: (
-            {"live", "connections", "additions", "ask", "record"} <= set(os.listdir(run.folder))
-            if os.path.isdir(run.folder)
-            else False
-        )
-    )
+
+    def is_whole():
+        try:
+            ask(run, b"\n")
+            return os.listdir(run.folder)
+        except OSError:
+            return []
+
+    wait_for(lambda: {"live", "connections", "additions", "ask", "record"} <= set(is_whole()))
     assert newest(run)
     run.end()
 
@@ -429,6 +432,18 @@ def test_token_inside_of_a_dead_one_says_what_to_type(authsome, connect, program
     it.run.process.stdout.close()
 
 
+def test_token_inside_of_one_of_two_must_say_which(authsome, connect, program):
+    server = connect(600)
+    connect.login(check=True)
+    connect.login("-c", "work", account="bob", check=True)
+    it = program("--none", "--map", "FIRST=acme:default", "--map", "SECOND=acme:work")
+    done = it.authsome("token", "acme")
+    assert done.returncode == 3
+    assert b"acme:default, acme:work" in done.stderr
+    assert server.account(it.authsome("token", "acme:work").stdout.decode().strip()) == "bob"
+    it.close()
+
+
 def test_token_when_the_folder_is_gone_is_the_vaults(authsome, connect, program):
     connect(600)
     connect.login(check=True)
@@ -440,7 +455,7 @@ def test_token_when_the_folder_is_gone_is_the_vaults(authsome, connect, program)
 # --explain
 
 
-def test_explain_shows_each_rung_and_the_flag_that_helps(authsome, connect):
+def test_explain_shows_each_rung_and_the_flag_that_helps(authsome, connect, tmp_path):
     connect(600)
     connect.login(check=True)
 
@@ -460,6 +475,13 @@ def test_explain_shows_each_rung_and_the_flag_that_helps(authsome, connect):
         True,
     )
     assert answer("--deliver", "dotenv") == ("file rewritten", True, True)
+    path = tmp_path / "acme.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "git_hosts": ["git.example"]}))
+    authsome("provider", "add", str(path), "--replace", check=True)
+    assert answer() == ("fixed at the start", False, False)  # helpers are for named ones
+    assert answer("-p", "acme") == ("fixed at the start; asked by git", False, False)
+    assert answer("-p", "acme", "--no-helpers") == ("fixed at the start", False, False)
+    assert answer("-p", "acme", "--live") == ("live in Python, Node and bash -c; asked by git", True, True)
     done = authsome("run", "--explain", check=True)
     assert done.stderr.decode().splitlines()[-1].startswith("to keep ACME_TOKEN fresh: --live")
     assert authsome("run", "--explain", "--live", check=True).stderr == b""
