@@ -18,6 +18,7 @@ from .position import line_of, unreadable_line
 from .problem import Problem
 from .reader import Node, is_header_name
 from .schema import FLOWS, ApiKey, Client, Definition, Field, OAuth
+from .serving import KEYS, serving
 from .template import check_template
 
 if TYPE_CHECKING:
@@ -130,9 +131,7 @@ def _definition(node: Node, quick: QuickDefinition, ignored: tuple[str, ...]) ->
     if account_node.left:
         account = read_account(account_node, quick.base_url, oauth.answer if oauth else None)
         unknown += account_node.rest()
-    hosts = node.texts("git_hosts")
-    for index, host in enumerate(hosts):
-        node.check_host(("git_hosts", index), host)
+    served = serving({key: node.take(key) for key in KEYS})
     return Definition(
         name=quick.name,
         display_name=display_name,
@@ -149,7 +148,9 @@ def _definition(node: Node, quick: QuickDefinition, ignored: tuple[str, ...]) ->
         fields=fields,
         env=quick.env,
         account=account,
-        git_hosts=hosts,
+        git_hosts=served.git_hosts,
+        git_user=served.git_user,
+        docker_hosts=served.docker_hosts,
         api_url=node.host("api_url"),
         unknown_keys=tuple(dict.fromkeys([*unknown, *node.rest()])),
     )

@@ -15,7 +15,7 @@ from .problem import Problem
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from typing import Any
 else:
     import _sqlite3 as sqlite3  # all of sqlite3 but its date converters, which load datetime
@@ -53,15 +53,20 @@ def read(raw: bytes, origin: str, db: sqlite3.Connection, *, bundled: bool = Fal
     """Raises InvalidDefinition; `origin` is what it calls the file."""
     text = source.decode(raw, origin)
     try:
-        members = list(_members(db, text))
-        if not members:  # or not JSON at all
-            raise Problem((), _NOT_AN_OBJECT, _HINT)
-        document = {key: _value(db, kind, value, 1) for key, kind, value in members if key in KEYS}
-        return quick_definition(document, bundled=bundled)
+        return quick_definition(members(db, text, KEYS), bundled=bundled)
     except Problem as problem:
         raise problem.located(origin) from None
+
+
+def members(db: sqlite3.Connection, text: str, keys: Container[str]) -> dict[str, Any]:
+    """Those members of the JSON object in `text`, as plain values. Raises Problem."""
+    try:
+        found = list(_members(db, text))
+        if not found:  # or not JSON at all
+            raise Problem((), _NOT_AN_OBJECT, _HINT)
+        return {key: _value(db, kind, value, 1) for key, kind, value in found if key in keys}
     except sqlite3.Error:  # a text that is half of a surrogate pair cannot come out of SQLite
-        raise Problem((), _NOT_AN_OBJECT, _HINT).located(origin) from None
+        raise Problem((), _NOT_AN_OBJECT, _HINT) from None
 
 
 def _members(db: sqlite3.Connection, text: str) -> Iterator[tuple[str, str, Any]]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .environment import mapping
+from .hosts import check_host
 from .problem import Problem, path_text
-from .urls import check_host, check_url
+from .urls import check_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

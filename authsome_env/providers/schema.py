@@ -7,8 +7,11 @@
      "example": "gh pr list",                   a command that reads the variables
      "auth_type": "oauth2",                     or "api_key"
      "flow": "pkce", "flows": ["pkce", "device_code"],      the default, and all that work
-     "oauth": {…}, "client": {…}, "account": {…}, "git_hosts": ["github.com"],        for oauth2
-     "api_key": {…}, "fields": [{…}], "account": {…},                                 for api_key
+     "oauth": {…}, "client": {…}, "account": {…},                   for oauth2
+     "api_key": {…}, "fields": [{…}], "account": {…},               for api_key
+     "git_hosts": ["github.com"],               exact hosts whose repositories git may use it for, by https
+     "git_user": "x-access-token",              the user name that git sends with it; absent: the account's
+     "docker_hosts": ["ghcr.io"],               exact hosts of registries that docker may use it for
      "env": {"GITHUB_TOKEN": "{access_token}"},      variable to template, see `template`
      "variable_exceptions": ["NAME"],                bundled only: refused variables filled all the same
      "api_url": "api.github.com"}                    the exact host of the API
@@ -280,6 +283,9 @@ class Definition:
     env: dict[str, str]
     account: Account | None
     git_hosts: tuple[str, ...]
+    git_user: str
+    """Empty: the account's label."""
+    docker_hosts: tuple[str, ...]
     api_url: str | None
     unknown_keys: tuple[str, ...]
     """Paths of keys that nobody knows, and of what an older definition asks for in vain."""

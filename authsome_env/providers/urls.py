@@ -14,8 +14,6 @@ from authsome_env.errors import UsageError
 
 BASE_URL = "{base_url}"
 
-_HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
-
 
 def fill_base_url(url: str, base_url: str | None) -> str:
     """`url` for one connection; `base_url` is the connection's own or the definition's."""
@@ -80,17 +78,6 @@ def origin(url: str) -> str:
     """Scheme, host and port. Raises ValueError for what is no URL."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def check_host(host: str) -> None:
-    """An exact host name without port. Raises ValueError."""
-    labels = host.split(".")
-    if (
-        not _HOST.issuperset(host)
-        or len(host) > 253
-        or any(not label or len(label) > 63 or label[0] == "-" or label[-1] == "-" for label in labels)
-    ):
-        raise ValueError("is not an exact host name in lower case, such as api.github.com")
 
 
 def is_loopback(host: str) -> bool:
