@@ -84,6 +84,17 @@ def glance(argv: Sequence[str]) -> Glance:
     return seen
 
 
+def words(argv: Sequence[str], *readers: Options) -> list[str] | None:
+    """The words of a line whose flags may stand anywhere among them; None for a flag of none of `readers`."""
+    spelled = _spellings(*readers)
+    found = []
+    at = _flags(argv, 0, spelled)
+    while 0 <= at < len(argv):
+        found.append(argv[at])
+        at = _flags(argv, at + 1, spelled)
+    return None if at < 0 else found
+
+
 def _spellings(*readers: Options) -> Spellings:
     spelled: Spellings = {}
     for options in readers:

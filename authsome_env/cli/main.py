@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
     from .flags import HotOptions
     from .invocation import Invocation
+    from .light import Glance, Reading
     from .program import Row
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
 _OWN_FAILURE = 125
 _COMMAND_NOT_STARTED = (126, 127)
+_PROGRAMS = ("git-credential", "docker-credential", "aws-credentials")
+"""Verbs for programs, not for people; see `credentials`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +62,6 @@ def perform(arguments: list[str], invocation: Invocation, commands: tuple[Row, .
     Lets KeyboardInterrupt out, except from `login`.
     """
     from authsome_env.errors import AuthsomeError, LoginCancelled
-    from authsome_env.supervise.runs import sweep
 
     from . import light
     from .flags import HOT
@@ -71,16 +73,7 @@ def perform(arguments: list[str], invocation: Invocation, commands: tuple[Row, .
     if verb in HOT and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs to be undone, so ^C just ends it
     try:
-        invocation.apply(seen.globals)
-        sweep(invocation.environ)
-        if reading:
-            return carry(reading.options, invocation)
-        from .notices import say as say_notices
-        from .program import perform as perform_by_typer
-
-        if not invocation.quiet and verb not in ("", "ps"):
-            say_notices(invocation)
-        return perform_by_typer(arguments, invocation, carry, commands)
+        return _perform(arguments, invocation, reading, seen, commands)
     except OutputClosed:
         return _die_by(signal.SIGPIPE)
     except AuthsomeError as error:
@@ -94,6 +87,31 @@ def perform(arguments: list[str], invocation: Invocation, commands: tuple[Row, .
 
         report_unexpected(error, invocation)
         return _OWN_FAILURE if verb == "run" else 1
+
+
+def _perform(
+    arguments: list[str],
+    invocation: Invocation,
+    reading: Reading | None,
+    seen: Reading | Glance,
+    commands: tuple[Row, ...] | None,
+) -> int:
+    if seen.verb in _PROGRAMS:
+        from .credentials import perform as answer
+
+        return answer(arguments, invocation)
+    from authsome_env.supervise.runs import sweep
+
+    invocation.apply(seen.globals)
+    sweep(invocation.environ)
+    if reading:
+        return carry(reading.options, invocation)
+    from .notices import say as say_notices
+    from .program import perform as perform_by_typer
+
+    if not invocation.quiet and seen.verb not in ("", "ps"):
+        say_notices(invocation)
+    return perform_by_typer(arguments, invocation, carry, commands)
 
 
 def carry(options: HotOptions, invocation: Invocation) -> int:
