@@ -53,6 +53,8 @@ class Acme:
         self.server = server
         self.name = name
         self.workspace = self.at(time.time)
+        self.more = {}
+        """Keys of the definition besides the usual ones."""
         self.define()
         client = {"client_id": Secret(CLIENT_ID), "client_secret": Secret(server.client_secret)}
         save_client(self.workspace, made_client(name, client))
@@ -76,6 +78,7 @@ class Acme:
             "flow": flow,
             "oauth": {**usual, **oauth},
             "env": {f"{self.name.upper().replace('-', '_')}_TOKEN": "{access_token}"},
+            **self.more,
         }
         self.workspace.registry().add(json.dumps(definition).encode(), replace=True)
 
