@@ -52,7 +52,7 @@ class Request:
         if self.protocol == "http":
             name, mark, port = self.host.rpartition(":")
             return (name if mark and port.isdigit() else self.host) in _LOOPBACK
-        return self.protocol == "https"
+        return self.protocol == "https" and bool(self.host)
 
     @property
     def owner(self) -> str:

@@ -37,13 +37,16 @@ def connection(**changes):
 
 
 class RunFolder:
-    """`asked`: the lines that came through the fifo. `renew(connection)`: what becomes of one, in place."""
+    """`asked`: the lines that came through the fifo. `renew(connection)`: what becomes of one, in place.
+    `answered`: one was.
+    """
 
     def __init__(self, path, *connections) -> None:
         self.path = path
         self.connections = list(connections)
         self.asked = []
         self.renew = lambda each: each.update(generation=each["generation"] + 1)
+        self.answered = threading.Event()
         self._thread = None
         self.write()
 
@@ -73,6 +76,7 @@ class RunFolder:
                     if (each["id"], each["generation"]) == (connection_id.decode(), int(generation)):
                         self.renew(each)
                         self.write()
+                self.answered.set()
 
     def stop_listening(self):
         """The keeper is dead; its fifo is there."""
