@@ -10,6 +10,8 @@ import pytest
 from cli.acme import DEAD_S, DUE_S
 from cli.program import PROGRAM
 
+from authsome_env.app.served import Outside
+
 HOST = "git.acme.example"
 BUNDLE = os.path.join(os.path.dirname(__file__), "..", "..", "shims", "bin")
 
@@ -88,6 +90,18 @@ def test_erase_refreshes_once_and_only_for_the_token_of_now(forge, ask):
     assert ask("erase", password=family.access, host="other.example") == ({}, "", 0)
     assert ask("erase", password="", host=HOST) == ({}, "", 0)
     assert family.asked == 1
+
+
+def test_who_comes_with_a_token_that_was_renewed_meanwhile_renews_no_other(forge):
+    family = forge.login()
+    served = Outside(forge.workspace)
+    (before,) = served.connections()
+    served.renew(before)
+    assert family.asked == 1
+    served.renew(before)
+    assert family.asked == 1
+    (after,) = served.connections()
+    assert after.generation == before.generation + 1
 
 
 def test_store_and_what_nobody_knows_are_ignored(forge, ask):

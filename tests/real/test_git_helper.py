@@ -138,6 +138,27 @@ def test_a_refused_token_is_renewed_once_and_the_next_command_has_a_new_one(
     assert len(run.asked) == 1
 
 
+def test_a_token_that_has_expired_while_the_machine_slept_is_renewed_before_git_gets_it(
+    server, make_run, person, tmp_path
+):
+    mine = account(server, "work", expires_at=time.time() - 1)
+    run = make_run(mine)
+    someone = person(run)
+    said = someone.run("clone", "-q", url(server, mine), "one", fails=True)
+    assert "acme:work is expired (authsome login acme -c work)" in said
+
+    def renew(each):
+        renewer(server)(each)
+        each["expires_at"] = time.time() + 3600
+
+    run.renew = renew
+    run.listen()
+    server.asked.clear()
+    someone.run("clone", "-q", url(server, mine), "one")
+    assert len(run.asked) == 1
+    assert {status for account, _, status in server.asked if account} == {200}
+
+
 def test_two_accounts_on_one_host_by_path_and_by_user_name(server, make_run, person, tmp_path):
     alice, bob = account(server, "alice"), account(server, "bob")
     someone = person(make_run(alice, bob))
@@ -155,6 +176,15 @@ def test_two_accounts_on_one_host_by_path_and_by_user_name(server, make_run, per
     someone.run("config", "--global", f"credential.{server.url}/other.username", "alice")
     someone.run("clone", "-q", f"{server.url}/other/tool.git", fails=True)
     assert (alice["account"], "x-access-token", 401) in server.asked
+
+
+def test_the_one_that_was_named_is_meant_where_the_run_has_another_for_that_host(server, make_run, person):
+    named, other = account(server, "work"), account(server, "home", named=False)
+    someone = person(make_run(other, named))
+    someone.run("clone", "-q", url(server, named), "one")
+    server.asked.clear()
+    someone.run("clone", "-q", url(server, other), "two", fails=True)
+    assert {name for name, _, _ in server.asked} == {"", named["account"]}
 
 
 def test_a_user_of_another_name_gets_nobodys_token(server, make_run, person):

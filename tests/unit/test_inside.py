@@ -140,6 +140,7 @@ def test_a_list_that_is_not_ours_alone_is_an_error(run, tmp_path):
         told(run)
     os.unlink(path_of(run))
     (tmp_path / "theirs").write_text(WHOLE)
+    (tmp_path / "theirs").chmod(0o600)
     os.symlink(tmp_path / "theirs", path_of(run))
     with pytest.raises(AuthsomeError, match="cannot be read"):
         told(run)
@@ -173,6 +174,7 @@ def test_the_keeper_is_asked_once_and_its_answer_waited_for(run, clock):
     assert (after.generation, run.asked) == (2, [f"{before.id} 1\n".encode()])
     # Who comes with the old one finds the new one there, and asks nobody.
     assert renew(run, clock, before).generation == 2
+    run.stop_listening()  # and has heard what there was to hear
     assert len(run.asked) == 1
 
 
