@@ -146,6 +146,7 @@ class Outside:
             status=connection.status(self._workspace.now()),
             expires_at=connection.expires_at,
             generation=connection.generation,
+            renewable=connection.renewable,
             git_hosts=hosts.git_hosts,
             git_user=hosts.git_user,
             docker_hosts=hosts.docker_hosts,

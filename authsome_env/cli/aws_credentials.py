@@ -19,9 +19,9 @@ def answer(asked: Asked) -> int:
     if asked.words:
         told = served.find(Reference.parse(asked.words[0]))
     else:
-        keys = [each for each in served.connections() if each.is_access_key]
-        if len(keys) != 1:
-            raise UsageError("there is not exactly one access key to choose from")
-        (told,) = keys
+        found = served.connections()
+        if len(found) != 1:
+            raise UsageError(f"--only names {len(found)} connections of those there are, and not one")
+        (told,) = found
     asked.invocation.data(access_key.answer(served.fresh(told), asked.invocation.now()))
     return 0

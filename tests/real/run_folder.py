@@ -27,6 +27,7 @@ def connection(**changes):
         "status": "connected",
         "expires_at": None,
         "generation": 1,
+        "renewable": True,
         "git_hosts": [],
         "git_user": "",
         "docker_hosts": [],

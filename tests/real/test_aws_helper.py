@@ -182,9 +182,16 @@ def test_the_users_own_profile_is_kept_and_a_login_of_its_own_wins(aws, make_run
 
 
 def test_what_fails_is_said_by_the_sdk(aws, make_run, key, start):
-    key.update(status="expired", expires_at=soon(-1))
-    assert start(make_run(key))() == "CredentialRetrievalError"
+    run = make_run(key)
+    call = start(run)
+    key.update(status="expired", expires_at=soon(-1), fields={})  # as a keeper tells of it
+    run.write()
+    assert call() == "CredentialRetrievalError"
     assert aws.asked == []
+    line = [PROGRAM, "aws-credentials", "--only", key["id"]]
+    done = subprocess.run(line, env=run.environ, capture_output=True, check=False)
+    said = b"authsome: aws:prod is expired (authsome login aws -c prod)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (5, b"", said)
 
 
 def test_the_check_of_signatures_can_fail(aws, make_run, key, start):

@@ -178,6 +178,15 @@ def test_the_keeper_is_asked_once_and_its_answer_waited_for(run, clock):
     assert len(run.asked) == 1
 
 
+def test_nobody_is_asked_for_what_only_a_person_can_renew(run, clock):
+    run.connections[0]["renewable"] = False
+    run.write()
+    run.listen()
+    assert renew(run, clock, told(run)[0]).generation == 1
+    run.stop_listening()
+    assert (run.asked, clock.waits) == ([], 0)
+
+
 def test_a_change_of_status_ends_the_wait(run, clock):
     run.listen()
     run.renew = lambda each: each.update(status="invalid")
