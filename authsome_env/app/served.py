@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         """Where connections come from."""
 
         def connections(self) -> list[Told]:
-            """All that may be served."""
+            """All that may be served to git or Docker."""
 
         def find(self, reference: Reference) -> Told:
             """Raises what says that there is no such one."""
@@ -123,11 +123,14 @@ class Outside:
                     raise failure
 
     def _credentials(self, vault: Vault) -> Iterator[Credential]:
+        from .serves import is_served
+
         if self._only:
             yield from filter(None, map(vault.get, self._only))
             return
         for provider in vault.providers():
-            yield from vault.of_provider(provider)
+            if is_served(self._workspace, vault, provider):  # the others need not be unsealed
+                yield from vault.of_provider(provider)
 
     def _told(self, vault: Vault, credential: Credential) -> Told:
         from .serves import serves
