@@ -11,6 +11,7 @@ from cli.acme import DEAD_S, DUE_S
 from cli.program import PROGRAM
 
 from authsome_env.app.served import Outside
+from authsome_env.deliver import helpers
 
 HOST = "git.acme.example"
 BUNDLE = os.path.join(os.path.dirname(__file__), "..", "..", "shims", "bin")
@@ -158,6 +159,20 @@ def test_only_the_connections_that_were_named(forge, ask):
     work = forge.record("work")[0].id
     assert ask(words=("--only", work))[0]["password"] == families["work"].access
     assert ask(words=("--only", "f" * 32)) == ({}, "", 0)
+
+
+def test_once_its_run_is_over_a_configuration_serves_the_same_connection_from_the_vault(forge, authsome):
+    families = {name: forge.login(name, force=False) for name in ("home", "work")}
+    line = helpers.command("git-credential", [{"id": forge.record("work")[0].id}]).decode()
+    done = subprocess.run(
+        ["sh", "-c", f"{line} get"],
+        input=f"protocol=https\nhost={HOST}\n\n".encode(),
+        env=authsome.environment({"AUTHSOME_RUN": "/dev/shm/authsome-gone", "PYTHONPATH": "/nonexistent"}),
+        capture_output=True,
+        check=True,
+    )
+    assert f"password={families['work'].access}\n" in done.stdout.decode()
+    assert done.stderr == b""
 
 
 @pytest.mark.parametrize(
