@@ -35,7 +35,6 @@ for line in sys.stdin:
 
 @pytest.fixture
 def aws():
-    pytest.importorskip("boto3")
     server = AwsServer()
     yield server
     server.stop()

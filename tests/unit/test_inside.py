@@ -101,7 +101,7 @@ def test_without_a_list_there_is_no_connection_and_the_vault_is_no_substitute(ru
     assert told(run) == []
 
 
-WHOLE = json.dumps({"version": 1, "connections": [connection()]})
+WHOLE = json.dumps({"version": 1, "connections": [connection(id="0" * 32)]})
 
 
 @pytest.mark.parametrize(
