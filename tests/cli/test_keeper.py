@@ -252,6 +252,14 @@ def test_an_unknown_on_expiry_is_refused(authsome, what):
     assert b"signal:NAME" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["KILL", "SIGSTOP", "kill"])
+def test_a_signal_that_no_command_can_act_on_is_refused(authsome, name):
+    done = authsome("run", "--on-expiry", f"signal:{name}", "--", "true")
+    assert done.returncode == 125
+    assert b"no command can act on that signal" in done.stderr
+    assert b"signal:HUP" in done.stderr
+
+
 def test_what_fails_before_the_command_leaves_nothing(authsome, connect, live):
     connect(600)
     connect.login(check=True)
