@@ -98,6 +98,17 @@ class Tending:
         self.status.next_refresh = self._next_refresh()
         self.status.refresh()
 
+    def stumble(self, error: Exception) -> None:
+        for held in self.held:
+            if held.busy and all(helper.errand.renew != held.bound.id for helper in self.helpers):
+                held.come_to_nothing(self.now())  # its helper was lost on the way
+        # Its text may hold a value.
+        self.status.say(
+            f"the keeper of {self.plan.command} met something unexpected ({type(error).__name__});"
+            " it goes on, and may be late"
+        )
+        self.status.refresh()
+
     # Helpers
 
     def _renew(self, now: float) -> None:

@@ -9,8 +9,9 @@ import tempfile
 
 import pytest
 
-from authsome_env.app.plan import Place, Plan
+from authsome_env.app.plan import Bound, Place, Plan, State
 from authsome_env.app.tending import Tending
+from authsome_env.model import Reference
 from authsome_env.packed import pack, unpack
 from authsome_env.supervise import process
 from authsome_env.supervise.record import Run
@@ -74,4 +75,31 @@ def test_a_delivery_that_somebody_else_has_mended_is_not_waited_for():
         os.rename(file + ".away", file)
         tending.step([])
         assert tending.deadline() is None
+        tending.end()
+
+
+@linux
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no /dev/shm")
+def test_a_renewal_that_was_lost_on_the_way_is_begun_again():
+    """The keeper goes on, says so without what the error may hold, and does not wait for ever."""
+    now = 1_700_000_000.0
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
+        folder = os.path.join(place, "authsome", "run")
+        texts = dict.fromkeys(Plan.TEXTS, "") | {"folder": folder, "delivery": "env"}
+        owner = dict.fromkeys(("account_id", "base_url", "provider_base_url"))
+        bound = Bound("1", Reference("acme", "work"), **owner, templates={}, keys={})
+        state = State(generation=1, expires_at=now + 9, lifetime=10, renewable=True, refused=False, values={})
+        plan = Plan(
+            Place(place, "v", "1"), [bound], [state], pid=1, min_ttl=60, signal=0, environ={}, **texts
+        )
+        tending = Tending(plan, None, now=lambda: now)
+        tending.begin()
+        [held] = tending.held
+        held.busy = True
+        tending.stumble(KeyError("a secret"))
+        assert held.renew_at(60) > now
+        with open(os.path.join(folder, "record"), encoding="ascii") as file:
+            record = file.read()
+        assert "something unexpected (KeyError)" in record
+        assert "a secret" not in record
         tending.end()
