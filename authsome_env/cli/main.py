@@ -103,14 +103,15 @@ def _perform(
     from authsome_env.supervise.runs import sweep
 
     invocation.apply(seen.globals)
-    sweep(invocation.environ)
+    runs = sweep(invocation.environ)
+    if runs and not invocation.quiet and seen.verb not in ("", "ps"):
+        from .notices import say as say_notices
+
+        say_notices(runs, invocation)
     if reading:
         return carry(reading.options, invocation)
-    from .notices import say as say_notices
     from .program import perform as perform_by_typer
 
-    if not invocation.quiet and seen.verb not in ("", "ps"):
-        say_notices(invocation)
     return perform_by_typer(arguments, invocation, carry, commands)
 
 

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-def sweep(environ: Mapping[str, str]) -> None:
+def sweep(environ: Mapping[str, str]) -> list[str]:
     """Remove what runs have left whose command and keeper were killed. Never raises; leaves live ones alone.
 
-    Cheap where there is nothing: every authsome does it.
+    The folders of those whose command is alive, or may be. Cheap where there is nothing: every authsome does
+    it.
     """
+    live = []
     for folder, run in _folders(environ):
         if run.is_over:
             ram.clear(folder)
-
-
-def live(environ: Mapping[str, str]) -> list[str]:
-    """The folders of the runs whose command is alive, or may be."""
-    return sorted(folder for folder, run in _folders(environ) if not run.is_over)
+        else:
+            live.append(folder)
+    return sorted(live)
 
 
 def _folders(environ: Mapping[str, str]) -> Iterator[tuple[str, Run]]:

@@ -88,6 +88,25 @@ def test_a_server_that_is_down_for_longer_than_a_token_lives(authsome, connect, 
     run.end()
 
 
+def test_a_notice_without_a_terminal_is_said_once_by_whatever_comes_next(authsome, connect, live):
+    words = [("run", "--none", "--", "true"), ("env", "--none", "--format", "sh")]
+    server = connect(4)
+    connect.login(check=True)
+    run = live("--deliver", "dotenv")
+    server.revoke(run.token())
+    notice = wait_for(run.notice)
+    unsaid = os.path.join(run.folder, "unsaid")
+    wait_for(lambda: os.path.exists(unsaid))
+    assert authsome("ps", check=True).stderr == b""
+    assert [authsome("--quiet", *each, check=True).stderr for each in words] == [b"", b""]
+    crowd = [authsome.start(*each, stderr=subprocess.PIPE) for each in 4 * words]
+    said = [each.communicate()[1].decode() for each in crowd]
+    assert [each.returncode for each in crowd] == [0] * 8
+    assert sorted(said) == [""] * 7 + [f"authsome: warning: sleep (process {run.process.pid}): {notice}\n"]
+    assert not [name for name in os.listdir(run.folder) if name.startswith("unsaid")]
+    run.end()
+
+
 def test_a_revoked_one_is_noticed_once_and_mended_by_a_login(authsome, connect, live):
     server = connect(4)
     connect.login(check=True)
