@@ -116,7 +116,9 @@ class Beside:
             for each in by_connection.values()
         ]
         return Plan(
-            Place(workspace.home.path, workspace.vault_name, self.resolution.vault_id),
+            Place(
+                workspace.home.path, workspace.vault_name, self.resolution.vault_id, workspace.vault_option
+            ),
             bound,
             states,
             pid=os.getpid(),

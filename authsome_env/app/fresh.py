@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 class Fresh:
     """The outcome for several credentials. `use` gives one of them, or says why it is of no use."""
 
-    __slots__ = ("_failures", "_renewed", "now", "warnings")
+    __slots__ = ("_failures", "_renewed", "_workspace", "now", "warnings")
 
     def __init__(
         self,
+        workspace: Workspace,
         renewed: Mapping[str, Credential],
         failures: Mapping[str, AuthsomeError],
         now: float,
     ) -> None:
+        self._workspace = workspace
         self._renewed = renewed
         self._failures = failures
         self.now = now
@@ -47,7 +49,7 @@ class Fresh:
         current = self._renewed.get(connection_id, credential)
         failure = self._failures.get(connection_id)
         if failure is None:
-            check_usable(current, self.now)
+            check_usable(self._workspace, current, self.now)
             return current
         connection = current.connection
         if connection_id not in self._renewed or connection.refused or connection.past(self.now):
@@ -77,7 +79,7 @@ def freshen(
         if is_due(credential, now, workspace.config.min_ttl, wanted)
     }
     if not due:
-        return Fresh({}, {}, now)
+        return Fresh(workspace, {}, {}, now)
     from .renew import renew
 
     failures = renew(workspace, vault, list(due.values()))
@@ -87,8 +89,8 @@ def freshen(
         if current is not None:
             renewed[connection_id] = current
         else:
-            failures[connection_id] = deleted_meanwhile(credential.connection)
-    fresh = Fresh(renewed, failures, workspace.now())
+            failures[connection_id] = deleted_meanwhile(workspace, credential.connection)
+    fresh = Fresh(workspace, renewed, failures, workspace.now())
     if wanted is not None:
         for connection_id, credential in renewed.items():
             if connection_id not in failures:

@@ -170,7 +170,7 @@ class _Resolver:
         self.renewing = renewing
         self.min_ttl = min_ttl
         self.found: Callable[[Sequence[Credential]], None] | None = None
-        self.fresh = Fresh({}, {}, workspace.now())
+        self.fresh = Fresh(workspace, {}, {}, workspace.now())
         self.result = Resolution()
         self.claims: dict[str, list[Claim]] = {}
         self.collisions: dict[tuple[str, ...], dict[str, list[Claim]]] = {}
@@ -279,7 +279,7 @@ class _Resolver:
             name: Claim(connection, definition, template, render(template, values), named=named)
             for name, template in definition.env.items()
         }
-        check_fits(connection, definition, claims.values())
+        check_fits(connection, definition, claims.values(), vault_option=self.workspace.vault_option)
         return claims
 
     def _settle(self, name: str, claims: list[Claim]) -> None:
@@ -308,7 +308,7 @@ class _Resolver:
         for (name, reference), each in zip(self.selection.maps, found, strict=True):
             credential = self.fresh.use(each)
             known, _ = known_fields(self.workspace, self.vault, reference.provider)
-            field = field_name(credential, reference.field, known)
+            field = field_name(self.workspace, credential, reference.field, known)
             self.used[credential.connection.id] = credential
             variables[name] = Variable(name, credential.fields[field], credential.connection, f"{{{field}}}")
         return variables

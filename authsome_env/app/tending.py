@@ -33,7 +33,8 @@ class Tending:
         self.command = command
         self.now = now
         self.held = [
-            Held(bound, state, chance=_chance()) for bound, state in zip(plan.bound, plan.states, strict=True)
+            Held(bound, state, chance=_chance(), vault_option=plan.place.vault_option)
+            for bound, state in zip(plan.bound, plan.states, strict=True)
         ]
         choice = Choice(plan.delivery, plan.path or None, plan.reader or None)
         self.delivery = choice.delivery(plan.folder)

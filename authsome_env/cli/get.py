@@ -51,7 +51,7 @@ def get(
         invocation.data((json.dumps(value) if invocation.json else _plain(value)) + "\n")
         return
     if field is not None:
-        secret = pick_field(credential, field, [*known, *metadata])
+        secret = pick_field(workspace, credential, field, [*known, *metadata])
         if field not in shown:
             invocation.say(f"{field} is hidden; --show-secret prints it")
         text = secret.reveal_bytes() if field in shown else _REDACTED.encode()

@@ -107,6 +107,32 @@ def test_a_notice_without_a_terminal_is_said_once_by_whatever_comes_next(authsom
     run.end()
 
 
+def test_what_is_to_be_typed_names_the_vault_unless_it_is_the_default_one(authsome, connect, live):
+    server = connect(4)
+    authsome("vault", "create", "work", check=True)
+    connect.login("--vault", "work", check=True)
+    run = live("--vault", "work", "--deliver", "dotenv")
+    server.revoke(run.token())
+    login = "authsome login acme -c default --vault work"
+    assert wait_for(run.notice).endswith(f": {login}")
+    run.end()
+
+    def hints(*words, env=None):
+        done = authsome(*words, env=env)
+        assert done.returncode
+        return done.stderr.decode().splitlines()[-1].partition("authsome login ")[2].rstrip(")")
+
+    typed = login.partition("authsome login ")[2]
+    for words in (("run", "-p", "acme", "--", "true"), ("token", "acme"), ("refresh", "acme"), ("check",)):
+        assert hints("--vault", "work", *words) == typed
+        assert hints(*words, env={"AUTHSOME_VAULT": "work"}) == typed
+    warned = authsome("run", "--vault", "work", "--", "true", check=True).stderr.decode()
+    assert f"({login})" in warned
+    authsome("vault", "use", "work", check=True)
+    assert hints("token", "acme") == "acme -c default"
+    assert hints("--vault", "work", "token", "acme", env={"AUTHSOME_VAULT": "default"}) == typed
+
+
 def test_a_revoked_one_is_noticed_once_and_mended_by_a_login(authsome, connect, live):
     server = connect(4)
     connect.login(check=True)

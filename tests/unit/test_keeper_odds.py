@@ -63,7 +63,7 @@ def test_a_delivery_that_somebody_else_has_mended_is_not_waited_for():
     with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
         folder = os.path.join(place, "authsome", "run")
         texts = dict.fromkeys(Plan.TEXTS, "") | {"folder": folder, "delivery": "dotenv"}
-        plan = Plan(Place(place, "v", "1"), [], [], pid=1, min_ttl=60, signal=0, environ={}, **texts)
+        plan = Plan(Place(place, "v", "1", ""), [], [], pid=1, min_ttl=60, signal=0, environ={}, **texts)
         tending = Tending(plan, None, now=lambda: now)
         tending.begin()
         file = os.path.join(folder, "variables.env")
@@ -90,7 +90,7 @@ def test_a_renewal_that_was_lost_on_the_way_is_begun_again():
         bound = Bound("1", Reference("acme", "work"), **owner, templates={}, keys={})
         state = State(generation=1, expires_at=now + 9, lifetime=10, renewable=True, refused=False, values={})
         plan = Plan(
-            Place(place, "v", "1"), [bound], [state], pid=1, min_ttl=60, signal=0, environ={}, **texts
+            Place(place, "v", "1", ""), [bound], [state], pid=1, min_ttl=60, signal=0, environ={}, **texts
         )
         tending = Tending(plan, None, now=lambda: now)
         tending.begin()
