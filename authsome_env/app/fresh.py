@@ -11,7 +11,7 @@ from .find import check_usable, deleted_meanwhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from authsome_env.errors import AuthsomeError
     from authsome_env.model import Connection
@@ -73,13 +73,16 @@ def freshen(
     Raises nothing for one that fails: `Fresh.use` tells who asks for it.
     """
     now = workspace.now()
+    credentials = list(credentials)
     due = {
         credential.connection.id: credential
         for credential in credentials
         if is_due(credential, now, workspace.config.min_ttl, wanted)
     }
     if not due:
-        return Fresh(workspace, {}, {}, now)
+        fresh = Fresh(workspace, {}, {}, now)
+        fresh.warnings += _fixed(workspace, credentials, now, wanted)
+        return fresh
     from .renew import renew
 
     failures = renew(workspace, vault, list(due.values()))
@@ -91,6 +94,7 @@ def freshen(
         else:
             failures[connection_id] = deleted_meanwhile(workspace, credential.connection)
     fresh = Fresh(workspace, renewed, failures, workspace.now())
+    fresh.warnings += _fixed(workspace, credentials, fresh.now, wanted)
     if wanted is not None:
         for connection_id, credential in renewed.items():
             if connection_id not in failures:
@@ -115,6 +119,23 @@ def _too_short(connection: Connection, now: float, wanted: float) -> list[str]:
         return []
     only = describe_duration(connection.lifetime or left)
     return [f"the tokens of {connection.reference} live for {only}, less than --min-ttl asks for"]
+
+
+def _fixed(
+    workspace: Workspace, credentials: Sequence[Credential], now: float, wanted: float | None
+) -> list[str]:
+    """One for each live token with less left than is `wanted` that only a login renews."""
+    found = {}
+    for connection in (each.connection for each in credentials):
+        if connection.renewable or connection.refused or not 0 < _left(connection, now) < (wanted or 0):
+            continue
+        left = describe_duration(_left(connection, now))
+        login = f"authsome login {connection.provider} -c {connection.name}{workspace.vault_option} --force"
+        found[connection.id] = (
+            f"the token of {connection.reference} is good for {left} more, less than --min-ttl asks for,"
+            f" and only a login renews it: {login}"
+        )
+    return list(found.values())
 
 
 def use_fresh(workspace: Workspace, vault: Vault, credential: Credential) -> tuple[Credential, list[str]]:

@@ -82,12 +82,12 @@ class Acme:
         }
         self.workspace.registry().add(json.dumps(definition).encode(), replace=True)
 
-    def login(self, name="default", play="good", *, left=LIFETIME_S, skew=0.0, force=True):
+    def login(self, name="default", play="good", *, left=LIFETIME_S, skew=0.0, force=True, first=good):
         """A connection whose token has `left` seconds; the family behind it, whose refreshes are `play`.
 
-        `skew`: by how much the clock was ahead then.
+        `first`: how the login is answered. `skew`: by how much the clock was ahead then.
         """
-        code, family = self.server.code(good)
+        code, family = self.server.code(first)
         workspace = self.at(lambda: time.time() + skew - (LIFETIME_S - left))
         person = Person(code)
         definition = workspace.registry().load(self.name)
