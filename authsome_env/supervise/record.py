@@ -79,6 +79,19 @@ def write(folder: str, fields: Mapping[str, Value]) -> None:
     ram.replace_file(os.path.join(folder, ram.RECORD), _json(fields).encode())
 
 
+def is_of_another_boot(folder: str) -> bool:
+    """Whether the machine was booted since, so that pids and starts say nothing. False if it is not told."""
+    try:
+        with open(os.path.join(folder, ram.RECORD), "rb") as file:
+            written = file.read()
+    except OSError:
+        return False
+    key = b'"boot": "'
+    _, found, rest = written.partition(key)
+    boot = process.boot_id().encode()
+    return bool(found and boot) and not rest.startswith((b'"', boot + b'"'))
+
+
 def _json(fields: Mapping[str, Value]) -> str:
     """As `json.dumps`, whose import would make the keeper an eighth larger."""
     return "{" + ", ".join(f"{_text(name)}: {_value(value)}" for name, value in fields.items()) + "}\n"

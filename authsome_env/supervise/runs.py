@@ -6,6 +6,7 @@ import os
 
 from authsome_env.deliver import ram
 
+from . import record
 from .record import Run
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ def sweep(environ: Mapping[str, str]) -> list[str]:
     """
     live = []
     for folder, run in _folders(environ):
-        if run.is_over:
+        if run.is_over or (ram.may_survive_boot(folder) and record.is_of_another_boot(folder)):
             ram.clear(folder)
         else:
             live.append(folder)
@@ -30,7 +31,7 @@ def sweep(environ: Mapping[str, str]) -> list[str]:
 
 def _folders(environ: Mapping[str, str]) -> Iterator[tuple[str, Run]]:
     own = os.geteuid()
-    for base in ram.base_folders(environ):
+    for base in ram.looked_at(environ):
         try:
             names = os.listdir(base) if os.lstat(base).st_uid == own else ()
         except OSError:

@@ -13,14 +13,14 @@ from authsome_env.app.plan import Bound, Place, Plan, State
 from authsome_env.app.tending import Tending
 from authsome_env.model import Reference
 from authsome_env.packed import pack, unpack
-from authsome_env.supervise import process
+from authsome_env.supervise import process, record, runs
 from authsome_env.supervise.record import Run
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 FULL = """
 import os, resource
-from authsome_env.supervise import process
+from authsome_env.supervise import process, record, runs
 from authsome_env.supervise.record import Run
 own = Run(os.getpid(), process.start_of(os.getpid()), process.namespace())
 resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
@@ -36,6 +36,27 @@ except OSError:
 def test_a_run_is_not_over_only_because_no_file_can_be_opened():
     told = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, check=True).stdout
     assert told == "False\n"
+
+
+@linux
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"pid": 1, "boot": "0b", "command": 'a"boot": "'}, False),
+        ({"pid": 1, "boot": process.boot_id(), "command": "a"}, True),
+        ({"pid": 1, "boot": "", "command": "a"}, True),
+        (None, True),
+    ],
+)
+def test_a_folder_on_a_disk_from_before_a_boot_is_swept_whoever_has_its_number(fields, kept, tmp_path):
+    base = tmp_path / "authsome"
+    folder = base / record.new_name()
+    folder.mkdir(parents=True)
+    base.chmod(0o700)
+    if fields:
+        record.write(str(folder), fields)
+    assert (str(folder) in runs.sweep({"XDG_RUNTIME_DIR": str(tmp_path)})) == kept
+    assert folder.exists() == kept
 
 
 @linux
