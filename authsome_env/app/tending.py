@@ -6,6 +6,7 @@ import os
 
 from authsome_env.deliver.deliveries import Choice
 from authsome_env.errors import AuthsomeError
+from authsome_env.supervise import process
 
 from . import schedule
 from .errand import Errand
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 _LOOK_S = 5.0
 """How often the vault's file is looked at while a connection waits for a login."""
+
+
+_SETTLE_S = 10.0
+_SETTLE_LOOK_S = 0.1
+"""A command that has just begun may not catch its signal yet, and would die of it. So the first one waits
+until it does, for that long, looking that often.
+"""
 
 
 class Tending:
@@ -47,6 +55,8 @@ class Tending:
         self.delivery_failures = 0
         self.news = False
         """The values are others than those that the command was told of: also if one was taken away."""
+        self.first_signal_at: float | None = None
+        """When the first one was due; None: there was none yet."""
         self.seen = self._vault_signature()
 
     def begin(self) -> None:
@@ -82,6 +92,8 @@ class Tending:
             times.append(now + _LOOK_S)
         if self.delivery_failures:
             times.append(self.deliver_at)
+        elif self.news:
+            times.append(now + _SETTLE_LOOK_S)  # the command is about to be signalled
         return min(times, default=None)
 
     def step(self, readable: Sequence[int]) -> None:
@@ -212,7 +224,7 @@ class Tending:
                     return
             if self.delivery_failures:
                 return
-        if self.news:
+        if self.news and self._is_settled(now):
             self.news = False
             self._signal()
 
@@ -224,6 +236,14 @@ class Tending:
         self.delivered = values
         self.delivery_failures = 0
         self.deliver_at = 0.0
+
+    def _is_settled(self, now: float) -> bool:
+        if not self.plan.signal:
+            return True
+        if self.first_signal_at is None:
+            self.first_signal_at = now
+        waits = 0 <= now - self.first_signal_at < _SETTLE_S  # less: the clock was put back
+        return not waits or process.heeds(self.plan.pid, self.plan.signal)
 
     def _signal(self) -> None:
         if not self.plan.signal:

@@ -138,6 +138,28 @@ def test_a_command_that_becomes_another_program_goes_on(keyed, live):
     run.end()
 
 
+def test_nobody_is_signalled_before_it_is_the_command_and_listens(authsome, connect, live, need):
+    """A refresh becomes due while exec still takes its time, as on a slow file system: HUP would end it.
+
+    strace holds execve(2), but for the one by which it has become authsome.
+    """
+    server = connect(3)
+    connect.login(check=True)
+    hold = (need("strace"), "-qq", "-o", "/dev/null", "-e", "inject=execve:delay_enter=5s")
+    command = ("/bin/sh", "-c", "sleep 1; trap 'echo told; exit 3' HUP; echo begun; while :; do read x; done")
+    words = ("run", "--deliver", "dotenv", "--on-expiry", "signal:HUP", "--", *command)
+    before = server.counts()["refreshes"]
+    process = authsome.start(*words, through=hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told = process.stdout.read()  # until its end
+    process.communicate()
+    if process.returncode == 1 and not told:
+        pytest.skip("strace is not allowed here")
+    assert told == b"begun\ntold\n"
+    assert process.returncode == 3
+    assert server.counts()["refreshes"] > before
+    wait_for(lambda: folders(authsome) == [])
+
+
 def open_text(path):
     with open(path, encoding="utf-8") as file:
         return file.read()

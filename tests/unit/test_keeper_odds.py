@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -124,3 +125,44 @@ def test_a_renewal_that_was_lost_on_the_way_is_begun_again():
         assert "something unexpected (KeyError)" in record
         assert "a secret" not in record
         tending.end()
+
+
+@linux
+@pytest.mark.parametrize("later", [10.0, -7200.0])
+def test_a_command_that_never_catches_its_signal_gets_it_all_the_same(later, tmp_path):
+    """After a while, in which one that has just begun would have come to it; or if the clock is put back."""
+    times = [1_700_000_000.3]
+    texts = dict.fromkeys(Plan.TEXTS, "") | {"folder": str(tmp_path / "authsome" / "run"), "delivery": "env"}
+    command = subprocess.Popen(["sleep", "600"])
+    where = Place(str(tmp_path), "v", "1", "")
+    plan = Plan(where, [], [], pid=command.pid, min_ttl=60, signal=signal.SIGUSR1, environ={}, **texts)
+    watch = process.Watch(command.pid, os.pidfd_open(command.pid))
+    tending = Tending(plan, watch, now=lambda: times[0])
+    tending.begin()
+    tending.news = True
+    for _ in range(5):
+        tending.step([])
+        assert times[0] < tending.deadline() < times[0] + 1
+        times[0] += 1
+    assert tending.news
+    assert command.poll() is None
+    times[0] += later
+    tending.step([])
+    assert command.wait(60) == -signal.SIGUSR1
+    assert tending.deadline() is None
+    tending.end()
+
+
+@linux
+def test_what_a_process_heeds():
+    script = (
+        "import sys; from signal import *; signal(SIGHUP, print); signal(SIGUSR1, SIG_IGN)\n"
+        "print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as one:
+        one.stdout.readline()
+        numbers = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+        assert [process.heeds(one.pid, number) for number in numbers] == [True, True, False]
+        one.stdin.close()
