@@ -1,4 +1,9 @@
-"""The runs of this user, found by their folders: the live ones, and what is left of others."""
+"""The runs of this user, found by their folders: the live ones, and what is left of others.
+
+A run of another pid namespace counts as live for ever: its number means nothing here, and no lock tells of a
+command that goes on without its keeper. So what a container leaves that is killed as a whole, in a /dev/shm
+that it shares with its host, stays until that is removed by hand, or by a boot.
+"""
 
 from __future__ import annotations
 
