@@ -87,7 +87,7 @@ class Vault:
         NoDefault, CredentialUnusable, UsageError, and whatever keeps the vault from opening.
         """
         credential, known = self._fresh(provider, connection)
-        return pick_field(credential, field, known).reveal()
+        return pick_field(self._workspace, credential, field, known).reveal()
 
     def httpx_auth(self, provider: str, *, connection: str | None = None) -> httpx2.Auth:
         """See the function of that name."""
@@ -108,7 +108,7 @@ class Vault:
             if template is not None:
                 value = render(template, credential.fields)
                 return value.reveal() if value else ""
-            token = pick_field(credential, None, known).reveal()
+            token = pick_field(self._workspace, credential, None, known).reveal()
             return f"{prefix} {token}" if prefix else token
 
         def header() -> tuple[str, str]:

@@ -107,8 +107,10 @@ class Beside:
         if helpers and self.resolution.is_served:
             from authsome_env.deliver import helpers as asking
 
-            added = asking.additions(made.present(), self._named(), self.folder)
-            made.add(added)
+            warnings: list[str] = []
+            made.add(asking.additions(made.present(), self._named(), self.folder, warnings))
+            for warning in warnings:
+                self.warn(warning)
             self.helpers = True
         self.additions = made.content()
         return made.entries
@@ -178,7 +180,9 @@ class Beside:
         workspace = self.workspace
         bound, states = self._bound()
         return Plan(
-            Place(workspace.home.path, workspace.vault_name, self.resolution.vault_id),
+            Place(
+                workspace.home.path, workspace.vault_name, self.resolution.vault_id, workspace.vault_option
+            ),
             bound,
             states,
             pid=os.getpid(),

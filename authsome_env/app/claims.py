@@ -49,7 +49,9 @@ class Claim:
         return f"--map {name}={self.connection.reference}" + ("" if only else f"#{field}")
 
 
-def check_fits(connection: Connection, definition: QuickDefinition, claims: Iterable[Claim]) -> None:
+def check_fits(
+    connection: Connection, definition: QuickDefinition, claims: Iterable[Claim], *, vault_option: str
+) -> None:
     """Raises CredentialUnusable for a connection that was made by another definition of its provider.
 
     To fill nothing without a word would look as if it were not connected.
@@ -59,7 +61,7 @@ def check_fits(connection: Connection, definition: QuickDefinition, claims: Iter
     ):
         raise CredentialUnusable(
             f"{connection.reference} has no field that {connection.provider} is defined with by now",
-            f"authsome login {connection.provider} -c {connection.name} --force",
+            f"authsome login {connection.provider} -c {connection.name}{vault_option} --force",
         )
 
 

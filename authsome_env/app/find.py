@@ -42,56 +42,65 @@ def missing(workspace: Workspace, vault: Vault, provider: str, name: str | None)
         workspace.registry().load(provider)  # ProviderNotFound is the better answer where it is true
         return ConnectionNotFound(
             f"{provider} is not connected",
-            f"authsome login {provider}" + (f" -c {name}" if name else ""),
+            f"authsome login {provider}" + (f" -c {name}" if name else "") + workspace.vault_option,
         )
     if name is None:
         return NoDefault(
             f"{provider} has no default connection; it has {', '.join(names)}",
-            f"authsome set-default {provider} {names[0]}",
+            f"authsome set-default {provider} {names[0]}{workspace.vault_option}",
         )
     return ConnectionNotFound(
         f"{provider} has no connection {name}{nearest(name, names)}; it has {', '.join(names)}",
-        f"authsome login {provider} -c {name}",
+        f"authsome login {provider} -c {name}{workspace.vault_option}",
     )
 
 
-def deleted_meanwhile(connection: Connection) -> ConnectionNotFound:
+def deleted_meanwhile(workspace: Workspace, connection: Connection) -> ConnectionNotFound:
     """What is said of a connection that went while it was refreshed."""
     return ConnectionNotFound(
         f"{connection.reference} was deleted meanwhile",
-        f"authsome login {connection.provider} -c {connection.name}",
+        f"authsome login {connection.provider} -c {connection.name}{workspace.vault_option}",
     )
 
 
-def check_usable(credential: Credential, now: float) -> None:
+def check_usable(workspace: Workspace, credential: Credential, now: float) -> None:
     """Raises CredentialUnusable for an expired token or one that the provider refused."""
     connection = credential.connection
     status = connection.status(now)
     if status in ("expired", "invalid"):
         raise CredentialUnusable(
             f"{connection.reference} is {status}",
-            f"authsome login {connection.provider} -c {connection.name}",
+            f"authsome login {connection.provider} -c {connection.name}{workspace.vault_option}",
         )
 
 
-def pick_field(credential: Credential, name: str | None, known: Sequence[str]) -> Secret:
+def pick_field(
+    workspace: Workspace, credential: Credential, name: str | None, known: Sequence[str]
+) -> Secret:
     """One field of a credential; see `field_name`."""
-    return credential.fields[field_name(credential, name, known)]
+    return credential.fields[field_name(workspace, credential, name, known)]
 
 
-def field_name(credential: Credential, name: str | None, known: Sequence[str]) -> str:
+def field_name(workspace: Workspace, credential: Credential, name: str | None, known: Sequence[str]) -> str:
     """The name of one field of a credential: the given one, the access token's, or that of the only one.
 
     `known`: the fields that the provider's definition has, in its order; none if it is gone.
     Raises UsageError for an unknown name or a choice that must be made, CredentialUnusable for an empty one.
     """
-    return choose_field(credential.fields, name, known, reference=credential.connection.reference)
+    login = f"authsome login {credential.connection.provider} -c {credential.connection.name}"
+    return choose_field(
+        credential.fields,
+        name,
+        known,
+        reference=credential.connection.reference,
+        login=login + workspace.vault_option,
+    )
 
 
 def choose_field(
-    fields: Collection[str], name: str | None, known: Sequence[str], *, reference: Reference
+    fields: Collection[str], name: str | None, known: Sequence[str], *, reference: Reference, login: str
 ) -> str:
-    """As `field_name`, of `fields`."""
+    """As `field_name`, of `fields`. `login`: what to type for one that was left out."""
     names = list(known or fields)
     if name is None:
         if "access_token" in fields:
@@ -107,7 +116,7 @@ def choose_field(
     if name in known:
         raise CredentialUnusable(
             f"{reference} was logged in without {name}",
-            f"authsome login {reference.provider} -c {reference.connection} --force",
+            f"{login} --force",
         )
     raise UsageError(
         f"{reference} has no field {name}{nearest(name, names)}",

@@ -11,7 +11,7 @@ from .find import check_usable, deleted_meanwhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from authsome_env.errors import AuthsomeError
     from authsome_env.model import Connection
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
 class Fresh:
     """The outcome for several credentials. `use` gives one of them, or says why it is of no use."""
 
-    __slots__ = ("_failures", "_renewed", "now", "warnings")
+    __slots__ = ("_failures", "_renewed", "_workspace", "now", "warnings")
 
     def __init__(
         self,
+        workspace: Workspace,
         renewed: Mapping[str, Credential],
         failures: Mapping[str, AuthsomeError],
         now: float,
     ) -> None:
+        self._workspace = workspace
         self._renewed = renewed
         self._failures = failures
         self.now = now
@@ -47,7 +49,7 @@ class Fresh:
         current = self._renewed.get(connection_id, credential)
         failure = self._failures.get(connection_id)
         if failure is None:
-            check_usable(current, self.now)
+            check_usable(self._workspace, current, self.now)
             return current
         connection = current.connection
         if connection_id not in self._renewed or connection.refused or connection.past(self.now):
@@ -71,13 +73,16 @@ def freshen(
     Raises nothing for one that fails: `Fresh.use` tells who asks for it.
     """
     now = workspace.now()
+    credentials = list(credentials)
     due = {
         credential.connection.id: credential
         for credential in credentials
         if is_due(credential, now, workspace.config.min_ttl, wanted)
     }
     if not due:
-        return Fresh({}, {}, now)
+        fresh = Fresh(workspace, {}, {}, now)
+        fresh.warnings += _fixed(workspace, credentials, now, wanted)
+        return fresh
     from .renew import renew
 
     failures = renew(workspace, vault, list(due.values()))
@@ -87,8 +92,9 @@ def freshen(
         if current is not None:
             renewed[connection_id] = current
         else:
-            failures[connection_id] = deleted_meanwhile(credential.connection)
-    fresh = Fresh(renewed, failures, workspace.now())
+            failures[connection_id] = deleted_meanwhile(workspace, credential.connection)
+    fresh = Fresh(workspace, renewed, failures, workspace.now())
+    fresh.warnings += _fixed(workspace, credentials, fresh.now, wanted)
     if wanted is not None:
         for connection_id, credential in renewed.items():
             if connection_id not in failures:
@@ -113,6 +119,23 @@ def _too_short(connection: Connection, now: float, wanted: float) -> list[str]:
         return []
     only = describe_duration(connection.lifetime or left)
     return [f"the tokens of {connection.reference} live for {only}, less than --min-ttl asks for"]
+
+
+def _fixed(
+    workspace: Workspace, credentials: Sequence[Credential], now: float, wanted: float | None
+) -> list[str]:
+    """One for each live token with less left than is `wanted` that only a login renews."""
+    found = {}
+    for connection in (each.connection for each in credentials):
+        if connection.renewable or connection.refused or not 0 < _left(connection, now) < (wanted or 0):
+            continue
+        left = describe_duration(_left(connection, now))
+        login = f"authsome login {connection.provider} -c {connection.name}{workspace.vault_option} --force"
+        found[connection.id] = (
+            f"the token of {connection.reference} is good for {left} more, less than --min-ttl asks for,"
+            f" and only a login renews it: {login}"
+        )
+    return list(found.values())
 
 
 def use_fresh(workspace: Workspace, vault: Vault, credential: Credential) -> tuple[Credential, list[str]]:

@@ -15,7 +15,10 @@ _REFUSED = "credential_unusable"
 
 
 class Held:
-    """`chance`: from 0 to 1, this run's own, for all that is better not done by everybody at once."""
+    """`chance`: from 0 to 1, this run's own, for all that is better not done by everybody at once.
+
+    `vault_option`: as that of the run's `Place`.
+    """
 
     __slots__ = (
         "_asked",
@@ -30,12 +33,14 @@ class Held:
         "state",
         "stranger",
         "took",
+        "vault_option",
     )
 
-    def __init__(self, bound: Bound, state: State, *, chance: float) -> None:
+    def __init__(self, bound: Bound, state: State, *, chance: float, vault_option: str) -> None:
         self.bound = bound
         self.state = state
         self.chance = chance
+        self.vault_option = vault_option
         self.busy = False
         """A helper is renewing it."""
         self.failures = 0
@@ -137,7 +142,7 @@ class Held:
 
     def _news(self, now: float) -> tuple[str, str]:  # noqa: PLR0911 - a table
         reference = self.bound.reference
-        login = f"authsome login {reference.provider} -c {reference.connection}"
+        login = f"authsome login {reference.provider} -c {reference.connection}{self.vault_option}"
         name, message, hint = self.error or ("", "", "")
         if self.stranger:
             return "stranger", f"{message}: {hint}"

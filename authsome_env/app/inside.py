@@ -105,7 +105,7 @@ def renew(
     """
     until = now() + patience_s
     current = _again(environ, told)
-    if current.differs(told) or not _ask(environ, told):
+    if current.differs(told) or not told.renewable or not _ask(environ, told):
         return current
     while not current.differs(told) and 0 <= until - now() <= patience_s:
         sleep(_POLL_S)

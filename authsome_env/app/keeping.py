@@ -78,14 +78,21 @@ def _attend(plan: Plan, channel: _socket.socket) -> None:
             channel.send(keeper.failure(_told(error)))
             return
         channel.send(keeper.READY)
-        # Until it has become the command (nobody may signal it before), or could not.
-        if channel.recv(1) != keeper.DISMISS:
+        if not _dismissed(channel):
             keep(command, tending, now=system)
     finally:
         if tending is not None:
             tending.end()
         ram.clear(plan.folder)
         channel.close()
+
+
+def _dismissed(channel: _socket.socket) -> bool:
+    """Waits until it has become the command, which nobody may signal before, or could not."""
+    try:
+        return channel.recv(1) == keeper.DISMISS
+    except OSError:  # it was killed; its end is seen by the other descriptor
+        return False
 
 
 def _told(error: AuthsomeError) -> dict[str, bytes]:

@@ -69,7 +69,7 @@ def check_login(
     with vault:
         if vault.database.obstacle is not None:
             raise vault.database.obstacle
-        old = _check_free(vault, provider, name, workspace.now(), force=force)
+        old = _check_free(workspace, vault, provider, name, force=force)
         return None if old is None else (old.connection, vault.renew_part(old))
 
 
@@ -92,7 +92,7 @@ def save_login(
     vault, key_source = workspace.open_or_create()
     with vault, vault.transaction():
         now = workspace.now()
-        old = _check_free(vault, provider, name, now, force=force)
+        old = _check_free(workspace, vault, provider, name, force=force)
         predecessor = old or _readable(vault, provider, name)
         names = vault.names(provider)
         # A login is the same connection again, also over one that cannot be read any more.
@@ -147,18 +147,21 @@ def _keys_kept(old: Credential | None, new: Connection, *, force: bool) -> Crede
     return old if same else None
 
 
-def _check_free(vault: Vault, provider: str, name: str, now: float, *, force: bool) -> Credential | None:
+def _check_free(
+    workspace: Workspace, vault: Vault, provider: str, name: str, *, force: bool
+) -> Credential | None:
     """The connection that a login may replace, if there is one. Raises ConnectionExists."""
     if force:
         # Overwriting is also the way out of a damaged record, so that is not read.
         return None
     old = vault.find(provider, name)
+    now = workspace.now()
     if old is not None and old.connection.status(now) not in ("expired", "invalid"):
         age = describe_duration(now - old.connection.logged_in_at)
         whom = f" for {old.connection.account}" if old.connection.account else ""
         raise ConnectionExists(
             f"{provider} is connected as {name} already, logged in {age} ago{whom}",
-            f"authsome login {provider} -c OTHER-NAME for a second account,"
-            f" or authsome login {provider} -c {name} --force to replace it",
+            f"authsome login {provider} -c OTHER-NAME{workspace.vault_option} for a second account,"
+            f" or authsome login {provider} -c {name}{workspace.vault_option} --force to replace it",
         )
     return old

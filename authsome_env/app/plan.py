@@ -199,14 +199,15 @@ class Bound:
 
 
 class Place:
-    """Where a vault is, and which one it is."""
+    """Where a vault is, and which one it is. `vault_option`: as that of a workspace."""
 
-    __slots__ = ("home", "vault", "vault_id")
+    __slots__ = ("home", "vault", "vault_id", "vault_option")
 
-    def __init__(self, home: str, vault: str, vault_id: str) -> None:
+    def __init__(self, home: str, vault: str, vault_id: str, vault_option: str) -> None:
         self.home = home
         self.vault = vault
         self.vault_id = vault_id
+        self.vault_option = vault_option
 
     def pack(self) -> bytes:
         return pack_texts({name: getattr(self, name) for name in self.__slots__})

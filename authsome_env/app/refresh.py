@@ -26,7 +26,7 @@ def refresh(
     """
     credential = find_connection(workspace, vault, provider, name)
     connection = credential.connection
-    login = f"authsome login {provider} -c {connection.name}"
+    login = f"authsome login {provider} -c {connection.name}{workspace.vault_option}"
     if connection.auth_type != "oauth2":
         raise NotAllowed(
             f"{connection.reference} is an API key, which stays as it is", f"{login} --force replaces it"
@@ -40,7 +40,7 @@ def refresh(
         raise failures[connection.id]
     current = vault.get(connection.id)
     if current is None:
-        raise deleted_meanwhile(connection)
+        raise deleted_meanwhile(workspace, connection)
     if current.connection.refused:
         raise CredentialUnusable(f"{connection.reference} is invalid", login)
     return current.connection

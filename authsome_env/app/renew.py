@@ -145,10 +145,10 @@ class _Job:
         now = self.workspace.now()
         why = grant and grant.wait(now, connection.expires_at, connection.lifetime, asked=self.asked)
         if why:
-            hint = (
-                f"authsome refresh {connection.provider} -c {connection.name} --force tries it all the same"
+            again = (
+                f"authsome refresh {connection.provider} -c {connection.name}{self.workspace.vault_option}"
             )
-            raise Unreachable(f"{connection.reference}: {why}", hint)
+            raise Unreachable(f"{connection.reference}: {why}", f"{again} --force tries it all the same")
 
     def _check_shared_failure(self, current: Credential) -> None:
         """If whoever we waited for has tried since we came, its failure is ours, too."""
@@ -157,8 +157,7 @@ class _Job:
             connection = current.connection
             why = connection.last_error or "the provider did not refresh"
             if why.startswith(REFUSED):
-                login = f"authsome login {connection.provider} -c {connection.name}"
-                raise CredentialUnusable(f"{connection.reference}: {why}", login)
+                raise CredentialUnusable(f"{connection.reference}: {why}", self._login())
             raise Unreachable(f"{connection.reference}: {why}", "try again later")
 
     def _grant(self, current: Credential) -> Grant | None:
@@ -200,5 +199,9 @@ class _Job:
         return CredentialUnusable(
             f"{connection.reference} is invalid"
             + (f": {connection.last_error}" if connection.last_error else ""),
-            f"authsome login {connection.provider} -c {connection.name}",
+            self._login(),
         )
+
+    def _login(self) -> str:
+        connection = self.credential.connection
+        return f"authsome login {connection.provider} -c {connection.name}{self.workspace.vault_option}"

@@ -26,6 +26,7 @@ from authsome_env.oauth.renewal import check_origin, is_clients_fault, is_dead, 
 from authsome_env.oauth.token_request import TokenEndpoint
 from authsome_env.packed import unpack
 from authsome_env.providers.registry import Registry
+from authsome_env.vault.config import read as read_config
 from authsome_env.vault.database import Database
 from authsome_env.vault.home import Home
 from authsome_env.vault.lock import ConnectionLock
@@ -33,6 +34,7 @@ from authsome_env.vault.part_keys import PartKeys
 from authsome_env.vault.store import Vault
 
 from .clients import client_of_grant
+from .workspace import option_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -162,14 +164,15 @@ class Renewing:
         """Put down what the provider said, and raise it."""
         connection = found.connection
         reference = connection.reference
-        login = f"authsome login {connection.provider} -c {connection.name}"
+        option = option_of(self.order.vault, read_config(self.home.config), self.environ)
+        login = f"authsome login {connection.provider} -c {connection.name}{option}"
         if isinstance(outcome, Refused):
             dead = is_dead(outcome)
             self._failed(grant, f"{REFUSED}{outcome}", in_doubt=False, refused=dead)
             if dead:
                 raise CredentialUnusable(f"{reference}: the provider refused to refresh ({outcome})", login)
             if is_clients_fault(outcome):
-                mend = f"authsome client set {connection.provider}, then {login}"
+                mend = f"authsome client set {connection.provider}{option}, then {login}"
                 raise CredentialUnusable(f"{reference}: it refuses our client ({outcome})", mend)
             raise CredentialUnusable(f"{reference}: the provider did not refresh ({outcome})", login)
         in_doubt = grant.refresh_token is not None and (isinstance(outcome, Garbled) or outcome.doubtful)

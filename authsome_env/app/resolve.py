@@ -203,7 +203,7 @@ class _Resolver:
         self.renewing = renewing
         self.min_ttl = min_ttl
         self.found: Callable[[Sequence[Credential]], None] | None = None
-        self.fresh = Fresh({}, {}, workspace.now())
+        self.fresh = Fresh(workspace, {}, {}, workspace.now())
         self.result = Resolution()
         self.claims: dict[str, list[Claim]] = {}
         self.collisions: dict[tuple[str, ...], dict[str, list[Claim]]] = {}
@@ -324,7 +324,7 @@ class _Resolver:
             name: Claim(connection, definition, template, render(template, values), named=named)
             for name, template in definition.env.items()
         }
-        check_fits(connection, definition, claims.values())
+        check_fits(connection, definition, claims.values(), vault_option=self.workspace.vault_option)
         return claims
 
     def _settle(self, name: str, claims: list[Claim]) -> None:
@@ -353,6 +353,6 @@ class _Resolver:
         for (name, reference), each in zip(self.selection.maps, found, strict=True):
             credential = self._use(each, named=True)
             known, _ = known_fields(self.workspace, self.vault, reference.provider)
-            field = field_name(credential, reference.field, known)
+            field = field_name(self.workspace, credential, reference.field, known)
             variables[name] = Variable(name, credential.fields[field], credential.connection, f"{{{field}}}")
         return variables

@@ -28,3 +28,12 @@ def serves(workspace: Workspace, vault: Vault, credential: Credential) -> tuple[
     fields = {name: secret.reveal() for name, secret in credential.fields.items()}
     server = server_of(connection.base_url, fields, definition.public)
     return serving.at(server, definition.base_url), definition.public
+
+
+def is_served(workspace: Workspace, vault: Vault, provider: str) -> bool:
+    """Whether any connection of that provider may be used for some host."""
+    try:
+        found = of_provider(provider, workspace.home.providers, vault.database.raw)
+    except InvalidDefinition:
+        return False
+    return bool(found.git_hosts or found.docker_hosts)

@@ -6,7 +6,7 @@ import os
 
 from authsome_env.deliver import ram
 from authsome_env.errors import AuthsomeError
-from authsome_env.supervise import process, record, terminal
+from authsome_env.supervise import process, record, terminal, unsaid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Status:
         self._notice: str | None = None
         self._noticed_at: float | None = None
         self._shown = False
+        self._unsaid: str | None = None
+        """What is to be left for the next authsome to say, empty for nothing; None: that is done."""
         self._written: dict[str, record.Value] | None = None
 
     def say(self, text: str) -> None:
@@ -35,6 +37,7 @@ class Status:
         self._notice = text
         self._noticed_at = self.now()
         self._shown = terminal.say(self.plan.terminal, f"authsome: {text}", pid=self.plan.pid)
+        self._unsaid = "" if self._shown else f"{self.plan.command} (process {self.plan.pid}): {text}"
 
     def refresh(self) -> None:
         """Write the record if it says something else by now, or is gone."""
@@ -42,7 +45,13 @@ class Status:
             try:
                 self.write()
             except AuthsomeError:
-                pass  # a full file system; the next time it is tried again
+                return  # a full file system; the next time it is tried again
+        if self._unsaid is not None:
+            try:
+                unsaid.leave(self.plan.folder, self._unsaid)
+                self._unsaid = None
+            except AuthsomeError:
+                pass  # the same
 
     def write(self) -> None:
         """Raises NotAllowed, StorageError."""

@@ -6,6 +6,7 @@ import os
 
 from authsome_env.deliver.deliveries import Choice
 from authsome_env.errors import AuthsomeError
+from authsome_env.supervise import process
 
 from . import schedule
 from .errand import Errand
@@ -28,6 +29,13 @@ _LOOK_S = 5.0
 """How often the vault's file is looked at while a connection waits for a login."""
 
 
+_SETTLE_S = 10.0
+_SETTLE_LOOK_S = 0.1
+"""A command that has just begun may not catch its signal yet, and would die of it. So the first one waits
+until it does, for that long, looking that often.
+"""
+
+
 class Tending:
     def __init__(self, plan: Plan, command: Watch, *, now: Clock) -> None:
         """Raises NotAllowed if --path is taken."""
@@ -35,7 +43,8 @@ class Tending:
         self.command = command
         self.now = now
         self.held = [
-            Held(bound, state, chance=_chance()) for bound, state in zip(plan.bound, plan.states, strict=True)
+            Held(bound, state, chance=_chance(), vault_option=plan.place.vault_option)
+            for bound, state in zip(plan.bound, plan.states, strict=True)
         ]
         choice = Choice(plan.delivery, plan.path or None, plan.reader or None)
         self.delivery = choice.delivery(plan.folder)
@@ -50,6 +59,8 @@ class Tending:
         self.delivery_failures = 0
         self.news = False
         """The values are others than those that the command was told of: also if one was taken away."""
+        self.first_signal_at: float | None = None
+        """When the first one was due; None: there was none yet."""
         self.seen = self._vault_signature()
 
     def begin(self) -> None:
@@ -90,8 +101,10 @@ class Tending:
             times.append(now + _LOOK_S)
         if self.delivery_failures:
             times.append(self.deliver_at)
-        if self.telling is not None and self.telling.retry_at is not None:
+        elif self.telling is not None and self.telling.retry_at is not None:
             times.append(self.telling.retry_at)
+        elif self.news:
+            times.append(now + _SETTLE_LOOK_S)  # the command is about to be signalled
         return min(times, default=None)
 
     def step(self, readable: Sequence[int]) -> None:
@@ -111,6 +124,17 @@ class Tending:
                 self.status.say(notice)
         self._deliver(now)
         self.status.next_refresh = self._next_refresh()
+        self.status.refresh()
+
+    def stumble(self, error: Exception) -> None:
+        for held in self.held:
+            if held.busy and all(helper.errand.renew != held.bound.id for helper in self.helpers):
+                held.come_to_nothing(self.now())  # its helper was lost on the way
+        # Its text may hold a value.
+        self.status.say(
+            f"the keeper of {self.plan.command} met something unexpected ({type(error).__name__});"
+            " it goes on, and may be late"
+        )
         self.status.refresh()
 
     # Helpers
@@ -198,7 +222,7 @@ class Tending:
     def _deliver(self, now: float) -> None:
         """Write what has changed, then tell the command. What cannot be written is tried again."""
         delivered = self._deliver_set(now)
-        if self._tell(now) and delivered and self.news:
+        if self._tell(now) and delivered and self.news and self._is_settled(now):
             self.news = False
             self._signal()
 
@@ -246,6 +270,14 @@ class Tending:
         self.delivered = values
         self.delivery_failures = 0
         self.deliver_at = 0.0
+
+    def _is_settled(self, now: float) -> bool:
+        if not self.plan.signal:
+            return True
+        if self.first_signal_at is None:
+            self.first_signal_at = now
+        waits = 0 <= now - self.first_signal_at < _SETTLE_S  # less: the clock was put back
+        return not waits or process.heeds(self.plan.pid, self.plan.signal)
 
     def _signal(self) -> None:
         if not self.plan.signal:

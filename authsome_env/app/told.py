@@ -28,6 +28,7 @@ class Told:
         "name",
         "provider",
         "public",
+        "renewable",
         "status",
     )
 
@@ -45,6 +46,7 @@ class Told:
         status: str = "connected",
         expires_at: float | None = None,
         generation: int = 1,
+        renewable: bool = True,
         git_hosts: tuple[str, ...] = (),
         git_user: str = "",
         docker_hosts: tuple[str, ...] = (),
@@ -62,6 +64,8 @@ class Told:
         self.status = status
         self.expires_at = expires_at
         self.generation = generation
+        self.renewable = renewable
+        """Another token can be had for it without a person."""
         self.git_hosts = git_hosts
         self.git_user = git_user
         self.docker_hosts = docker_hosts
@@ -86,6 +90,7 @@ class Told:
             status=_text(each["status"]),
             expires_at=None if expires_at is None else float(expires_at),
             generation=int(each["generation"]),
+            renewable=bool(each.get("renewable", True)),
             git_hosts=_texts(each["git_hosts"]),
             git_user=_text(each["git_user"]),
             docker_hosts=_texts(each["docker_hosts"]),

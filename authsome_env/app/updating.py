@@ -106,8 +106,9 @@ class Updating:
         owner = vault.owner(bound.id)
         reference = bound.reference
         if owner is None:
-            login = f"authsome login {reference.provider} -c {reference.connection}, and start it again"
-            return Finding(error=f"{reference} was logged out", hint=login, stranger=True)
+            login = f"authsome login {reference.provider} -c {reference.connection}{self.place.vault_option}"
+            hint = f"{login}, and start it again"
+            return Finding(error=f"{reference} was logged out", hint=hint, stranger=True)
         if owner != bound.owner:
             return _of_another_login(bound)
         found = vault.get(bound.id)

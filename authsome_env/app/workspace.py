@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from authsome_env.clock import Clock
     from authsome_env.providers.registry import Registry
+    from authsome_env.vault.config import Config
     from authsome_env.vault.lock import ConnectionLock
     from authsome_env.vault.store import Vault
     from authsome_env.vault.unlock import Ask
@@ -40,6 +41,11 @@ class Workspace:
         self.access = KeyAccess(
             self.home, environ, ask=ask, no_input=no_input, unlock_ttl=self.config.unlock_ttl
         )
+
+    @property
+    def vault_option(self) -> str:
+        """What a hint's command needs as well, with a space before it, to mean this vault; often empty."""
+        return option_of(self.vault_name, self.config, self.environ)
 
     def open(self) -> Vault:
         """The vault that is meant. Raises VaultNotFound and whatever keeps a vault from opening."""
@@ -87,3 +93,9 @@ class Workspace:
         from authsome_env.providers.registry import Registry
 
         return Registry(self.home.providers)
+
+
+def option_of(vault: str, config: Config, environ: Mapping[str, str]) -> str:
+    """As `Workspace.vault_option`. A hint may be typed where AUTHSOME_VAULT is not set."""
+    plain = vault == config.vault == (environ.get("AUTHSOME_VAULT") or vault)
+    return "" if plain else f" --vault {vault}"

@@ -64,7 +64,8 @@ def check(
         state = each.status(now)
         if state not in ("expired", "invalid"):
             state = f"expires in {expires_in(each, now)}"
-        invocation.tell(f"{each.reference}: {state}; mend it: authsome login {each.provider} -c {each.name}")
+        login = f"authsome login {each.provider} -c {each.name}{workspace.vault_option}"
+        invocation.tell(f"{each.reference}: {state}; mend it: {login}")
     if not bad:
         invocation.say(f"{len(connections)} good")
     return CredentialUnusable.exit_code if bad else 0

@@ -13,12 +13,13 @@ from authsome_env.app.fields import check_field
 from authsome_env.errors import ConnectionNotFound, LoginCancelled, NotAllowed
 from authsome_env.model import check_provider_name
 from authsome_env.oauth.redirect import to_register
+from authsome_env.printable import printable
 from authsome_env.vault.clients import REGISTERED
 
 from . import arguments
 from .asking import Asking
 from .forms import form_for
-from .invocation import Invocation, printable
+from .invocation import Invocation
 from .setting import confirm, warn_of_key_file, workspace_of
 
 

@@ -11,10 +11,11 @@ from authsome_env.app.find import find_connection, pick_field
 from authsome_env.app.fresh import use_fresh
 from authsome_env.app.resolve import known_fields
 from authsome_env.deliver.text import utf8
+from authsome_env.printable import printable
 
 from . import arguments
 from .describe import as_json, as_lines
-from .invocation import Invocation, printable
+from .invocation import Invocation
 from .setting import workspace_of
 
 _REDACTED = "***"
@@ -50,7 +51,7 @@ def get(
         invocation.data((json.dumps(value) if invocation.json else _plain(value)) + "\n")
         return
     if field is not None:
-        secret = pick_field(credential, field, [*known, *metadata])
+        secret = pick_field(workspace, credential, field, [*known, *metadata])
         if field not in shown:
             invocation.say(f"{field} is hidden; --show-secret prints it")
         text = secret.reveal_bytes() if field in shown else _REDACTED.encode()

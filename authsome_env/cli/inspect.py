@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from authsome_env.errors import VaultNotFound
+from authsome_env.printable import printable
 
 from . import arguments
 from .describe import as_json, as_lines
-from .invocation import Invocation, printable
+from .invocation import Invocation
 from .provider import definition_as_json, definition_lines
 from .setting import workspace_of
 

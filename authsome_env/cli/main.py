@@ -25,6 +25,8 @@ else:
 
 _OWN_FAILURE = 125
 _COMMAND_NOT_STARTED = (126, 127)
+_PROGRAMS = ("git-credential", "docker-credential", "aws-credentials")
+"""Verbs for programs, not for people; see `credentials`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,22 +96,27 @@ def _perform(
     seen: Reading | Glance,
     commands: tuple[Row, ...] | None,
 ) -> int:
+    if seen.verb in _PROGRAMS:
+        from .credentials import perform as answer
+
+        return answer(arguments, invocation)
     from authsome_env.supervise.runs import sweep
 
     invocation.apply(seen.globals)
-    sweep(invocation.environ)
+    runs = sweep(invocation.environ)
+    if runs and not invocation.quiet and seen.verb not in ("", "ps"):
+        from .notices import say as say_notices
+
+        say_notices(runs, invocation)
     if reading:
         return carry(reading.options, invocation)
     if seen.verb == "token" and "AUTHSOME_RUN" in invocation.environ:
-        from .token_inside import perform as answer
+        from .token_inside import perform as tell
 
-        if answer(arguments, invocation):
+        if tell(arguments, invocation):
             return 0
-    from .notices import say as say_notices
     from .program import perform as perform_by_typer
 
-    if not invocation.quiet and seen.verb not in ("", "ps"):
-        say_notices(invocation)
     return perform_by_typer(arguments, invocation, carry, commands)
 
 

@@ -81,7 +81,8 @@ def _described(registry: Registry, name: str, connected: set[str]) -> tuple[dict
         "connected": name in connected,
         "origin": origin,
     }
-    more = (definition.note or "", definition.api_url or "", *definition.git_hosts, *definition.env)
+    hosts = (*definition.git_hosts, *definition.docker_hosts)
+    more = (definition.note or "", definition.api_url or "", *hosts, *definition.env)
     return described, "\n".join((name, definition.display_name, *more))
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from authsome_env.errors import InvalidDefinition
 from authsome_env.oauth.redirect import find_redirect, to_register
+from authsome_env.printable import printable
 from authsome_env.providers.kinds import KINDS
-
-from .invocation import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

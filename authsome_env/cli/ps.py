@@ -25,7 +25,7 @@ def ps(invocation: Invocation) -> None:
 
     Example: authsome ps --json
     """
-    found = [record for folder in runs.live(invocation.environ) if (record := read(folder))]
+    found = [record for folder in runs.sweep(invocation.environ) if (record := _read(folder))]
     if invocation.json:
         rows = [
             {**{name: record[name] for name in _SHOWN}, **_switches(record), "keeper": _keeper(record)}
@@ -52,7 +52,7 @@ def ps(invocation: Invocation) -> None:
     invocation.data(table(heads, cells, invocation))
 
 
-def read(folder: str) -> dict[str, Any] | None:
+def _read(folder: str) -> dict[str, Any] | None:
     """None for a run that is just beginning or ending."""
     try:
         with open(os.path.join(folder, ram.RECORD), encoding="ascii") as file:

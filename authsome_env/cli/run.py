@@ -171,6 +171,11 @@ def _signal_of(text: str | None) -> int:
     number = getattr(signal, f"SIG{name}", None)
     if not text.startswith(_SIGNAL) or not isinstance(number, int) or name.startswith("_"):
         raise UsageError(f"--on-expiry {text}: unknown", "write refresh, or signal:NAME as in signal:HUP")
+    if number in (signal.SIGKILL, signal.SIGSTOP):
+        raise UsageError(
+            f"--on-expiry {text}: no command can act on that signal",
+            "write one that it can catch, as in signal:HUP",
+        )
     return number
 
 

@@ -8,8 +8,7 @@ from authsome_env.app.resolve import Selection
 from authsome_env.app.workspace import Workspace
 from authsome_env.errors import LoginCancelled, UsageError
 from authsome_env.model import Secret
-
-from .invocation import printable
+from authsome_env.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from unicodedata import combining, east_asian_width
 
-from .invocation import printable
+from authsome_env.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

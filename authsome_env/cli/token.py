@@ -31,7 +31,7 @@ def token(invocation: Invocation, reference: arguments.Reference) -> None:
         found = find_connection(workspace, vault, wanted.provider, wanted.connection)
         credential, warnings = use_fresh(workspace, vault, found)
         known, _ = known_fields(workspace, vault, wanted.provider)
-        secret = pick_field(credential, wanted.field, known)
+        secret = pick_field(workspace, credential, wanted.field, known)
     for warning in warnings:
         invocation.warn(warning)
     if not invocation.json:

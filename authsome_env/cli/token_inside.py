@@ -68,5 +68,6 @@ def _field(reference: str, told: Told) -> Secret:
         Reference.parse(reference).field,
         (),
         reference=Reference(told.provider, told.name),
+        login=f"authsome login {told.provider} -c {told.name}",
     )
     return told.fields[name]

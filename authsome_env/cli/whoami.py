@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from authsome_env.errors import VaultNotFound
+from authsome_env.printable import printable
 
-from .invocation import Invocation, printable
+from .invocation import Invocation
 from .setting import workspace_of
 
 

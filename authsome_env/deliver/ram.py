@@ -29,6 +29,8 @@ LINK = "link"
 
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - both are used as the docstring says
 _TEMPORARY = "/tmp"  # noqa: S108
+_SESSION = "/run/user"
+"""Where pam_systemd(8) makes the folders that XDG_RUNTIME_DIR names."""
 _IN_MEMORY = frozenset((b"tmpfs", b"ramfs"))
 _MOUNTS = "/proc/self/mountinfo"
 _ATTEMPTS = 50
@@ -45,6 +47,21 @@ def base_folders(environ: Mapping[str, str]) -> list[str]:
     temporary = environ.get("TMPDIR", "")
     bases.append(os.path.join(temporary if temporary.startswith("/") else _TEMPORARY, own))
     return bases
+
+
+def looked_at(environ: Mapping[str, str]) -> list[str]:
+    """Where runs of this user may lie that were begun in another environment, say by cron, as well."""
+    bases = base_folders(environ)
+    own = f"authsome-{os.geteuid()}"
+    for base in (f"{_SESSION}/{os.geteuid()}/authsome", os.path.join(_TEMPORARY, own)):
+        if base not in bases:
+            bases.append(base)
+    return bases
+
+
+def may_survive_boot(folder: str) -> bool:
+    """Whether it may be on a disk. Not asked of the kernel, since each authsome asks it of each run."""
+    return not folder.startswith((f"{_SHARED_MEMORY}/", "/run/"))
 
 
 def run_folder(environ: Mapping[str, str], run: str, *, in_ram: bool = True) -> str:

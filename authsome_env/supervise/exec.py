@@ -11,6 +11,7 @@ import errno
 import os
 
 from authsome_env.errors import AuthsomeError
+from authsome_env.printable import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class CommandFailed(AuthsomeError):
 
     def __init__(self, word: bytes, number: int, hint: str) -> None:
         reason = os.strerror(number)
-        super().__init__(f"cannot run {_printable(word)}: {reason[:1].lower()}{reason[1:]}", hint)
+        shown = printable(word.decode("utf-8", "surrogateescape")) or "''"
+        super().__init__(f"cannot run {shown}: {reason[:1].lower()}{reason[1:]}", hint)
         missing = number == errno.ENOENT
         self.exit_code = 127 if missing else 126
         self.name = "command_not_found" if missing else "command_not_executable"
@@ -141,8 +143,3 @@ def _hint(number: int, paths: Sequence[bytes]) -> str:
     if number == errno.E2BIG:
         return "arguments and environment are too large together; pass fewer variables with --clean or --drop"
     return "check that it can be started without authsome"
-
-
-def _printable(word: bytes) -> str:
-    text = word.decode("utf-8", "backslashreplace") or "''"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

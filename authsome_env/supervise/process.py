@@ -58,6 +58,17 @@ def terminal_of(pid: int) -> int:
     return int(fields[_TERMINAL]) & 0xFFFFFFFF if fields else 0
 
 
+def heeds(pid: int, number: int) -> bool:
+    """Whether it catches or ignores that signal; True where it cannot be told."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return True
+    masks = [int(line[7:], 16) for line in lines if line.startswith((b"SigIgn:", b"SigCgt:"))]
+    return not masks or any(mask >> (number - 1) & 1 for mask in masks)
+
+
 def namespace() -> int:
     """Ours; 0 if nothing can be told of processes, since /proc is missing or shows those of another one."""
     if sys.platform != "linux":

@@ -80,3 +80,16 @@ class Run:
 def write(folder: str, fields: Mapping[str, Value]) -> None:
     """Raises StorageError."""
     ram.replace_file(os.path.join(folder, ram.RECORD), (json_text.write(fields) + "\n").encode())
+
+
+def is_of_another_boot(folder: str) -> bool:
+    """Whether the machine was booted since, so that pids and starts say nothing. False if it is not told."""
+    try:
+        with open(os.path.join(folder, ram.RECORD), "rb") as file:
+            written = file.read()
+    except OSError:
+        return False
+    key = b'"boot": "'
+    _, found, rest = written.partition(key)
+    boot = process.boot_id().encode()
+    return bool(found and boot) and not rest.startswith((b'"', boot + b'"'))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from authsome_env.printable import printable
+
 from . import process
 
 
@@ -17,7 +19,7 @@ def name_of(descriptor: int | None) -> str:
 
 def say(path: str, line: str, *, pid: int) -> bool:
     """Whether it was said at `path`. Not said where `pid` has another terminal by now, or none (hung up):
-    the next login of the machine may have got the name.
+    the next login of the machine may have got the name. Control characters are shown, not sent.
     """
     if not path:
         return False
@@ -30,7 +32,7 @@ def say(path: str, line: str, *, pid: int) -> bool:
         if _number(device) != process.terminal_of(pid):
             return False
         # \r: a program in raw mode (an editor) has taken away what adds it.
-        return os.write(descriptor, b"\r" + line.encode("utf-8", "backslashreplace") + b"\r\n") > 0
+        return os.write(descriptor, b"\r" + printable(line).encode() + b"\r\n") > 0
     except OSError:
         return False
     finally:

@@ -53,6 +53,8 @@ class Acme:
         self.server = server
         self.name = name
         self.workspace = self.at(time.time)
+        self.more = {}
+        """Keys of the definition besides the usual ones."""
         self.define()
         client = {"client_id": Secret(CLIENT_ID), "client_secret": Secret(server.client_secret)}
         save_client(self.workspace, made_client(name, client))
@@ -76,15 +78,16 @@ class Acme:
             "flow": flow,
             "oauth": {**usual, **oauth},
             "env": {f"{self.name.upper().replace('-', '_')}_TOKEN": "{access_token}"},
+            **self.more,
         }
         self.workspace.registry().add(json.dumps(definition).encode(), replace=True)
 
-    def login(self, name="default", play="good", *, left=LIFETIME_S, skew=0.0, force=True):
+    def login(self, name="default", play="good", *, left=LIFETIME_S, skew=0.0, force=True, first=good):
         """A connection whose token has `left` seconds; the family behind it, whose refreshes are `play`.
 
-        `skew`: by how much the clock was ahead then.
+        `first`: how the login is answered. `skew`: by how much the clock was ahead then.
         """
-        code, family = self.server.code(good)
+        code, family = self.server.code(first)
         workspace = self.at(lambda: time.time() + skew - (LIFETIME_S - left))
         person = Person(code)
         definition = workspace.registry().load(self.name)

@@ -21,6 +21,7 @@ TIMEOUT_S = 120.0
 
 # Commands whose standard output is there to hold secrets.
 REVEALING = {"run", "env", "token", "export", "--show-secret"}
+REVEALING |= {"git-credential", "docker-credential", "aws-credentials"}
 
 _LETTERS = string.ascii_letters + string.digits
 _SHAPES = {"openai": ("sk-", 40), "anthropic": ("sk-ant-", 48), "groq": ("gsk_", 44)}

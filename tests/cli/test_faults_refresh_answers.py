@@ -74,3 +74,18 @@ def test_an_answer_of_no_use_keeps_the_old_token(authsome, acme, secret):
         connection, _, grant = acme.record(name)
         assert (connection.status(time.time()), connection.generation) == ("expiring", 1), name
         assert grant.sent_at is not None, name
+
+
+def test_a_token_that_only_a_login_renews_is_warned_of_where_it_has_less_than_is_wanted(authsome, acme):
+    """The provider gave no refresh token. Without an explicit --min-ttl there is nothing to be said."""
+    for name in ("other", "default"):  # the last one is what a plain `acme` means
+        acme.login(name, first=changed(refresh_token=ABSENT))
+    words = ("run", "-p", "acme", "--map", "AGAIN=acme")
+    for wanted in ((), ("--min-ttl", "1m")):
+        assert authsome(*words, *wanted, "--", "true", check=True).stderr == b""
+    done = authsome(*words, "--min-ttl", "90h", "--", "true", check=True)
+    [line] = done.stderr.decode().splitlines()
+    assert line.startswith("authsome: warning: the token of acme:default is good for ")
+    assert line.endswith(
+        "less than --min-ttl asks for, and only a login renews it: authsome login acme -c default --force"
+    )

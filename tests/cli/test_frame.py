@@ -18,9 +18,10 @@ import typer
 import authsome_env
 from authsome_env.cli import main as main_module
 from authsome_env.cli import report
-from authsome_env.cli.invocation import Invocation, printable
+from authsome_env.cli.invocation import Invocation
 from authsome_env.cli.program import COMMANDS, Row
 from authsome_env.errors import ConnectionNotFound, StorageError
+from authsome_env.printable import printable
 
 SECRET = "sk-do-not-show-me"
 

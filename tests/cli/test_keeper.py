@@ -88,6 +88,51 @@ def test_a_server_that_is_down_for_longer_than_a_token_lives(authsome, connect, 
     run.end()
 
 
+def test_a_notice_without_a_terminal_is_said_once_by_whatever_comes_next(authsome, connect, live):
+    words = [("run", "--none", "--", "true"), ("env", "--none", "--format", "sh")]
+    server = connect(4)
+    connect.login(check=True)
+    run = live("--deliver", "dotenv")
+    server.revoke(run.token())
+    notice = wait_for(run.notice)
+    unsaid = os.path.join(run.folder, "unsaid")
+    wait_for(lambda: os.path.exists(unsaid))
+    assert authsome("ps", check=True).stderr == b""
+    assert [authsome("--quiet", *each, check=True).stderr for each in words] == [b"", b""]
+    crowd = [authsome.start(*each, stderr=subprocess.PIPE) for each in 4 * words]
+    said = [each.communicate()[1].decode() for each in crowd]
+    assert [each.returncode for each in crowd] == [0] * 8
+    assert sorted(said) == [""] * 7 + [f"authsome: warning: sleep (process {run.process.pid}): {notice}\n"]
+    assert not [name for name in os.listdir(run.folder) if name.startswith("unsaid")]
+    run.end()
+
+
+def test_what_is_to_be_typed_names_the_vault_unless_it_is_the_default_one(authsome, connect, live):
+    server = connect(4)
+    authsome("vault", "create", "work", check=True)
+    connect.login("--vault", "work", check=True)
+    run = live("--vault", "work", "--deliver", "dotenv")
+    server.revoke(run.token())
+    login = "authsome login acme -c default --vault work"
+    assert wait_for(run.notice).endswith(f": {login}")
+    run.end()
+
+    def hints(*words, env=None):
+        done = authsome(*words, env=env)
+        assert done.returncode
+        return done.stderr.decode().splitlines()[-1].partition("authsome login ")[2].rstrip(")")
+
+    typed = login.partition("authsome login ")[2]
+    for words in (("run", "-p", "acme", "--", "true"), ("token", "acme"), ("refresh", "acme"), ("check",)):
+        assert hints("--vault", "work", *words) == typed
+        assert hints(*words, env={"AUTHSOME_VAULT": "work"}) == typed
+    warned = authsome("run", "--vault", "work", "--", "true", check=True).stderr.decode()
+    assert f"({login})" in warned
+    authsome("vault", "use", "work", check=True)
+    assert hints("token", "acme") == "acme -c default"
+    assert hints("--vault", "work", "token", "acme", env={"AUTHSOME_VAULT": "default"}) == typed
+
+
 def test_a_revoked_one_is_noticed_once_and_mended_by_a_login(authsome, connect, live):
     server = connect(4)
     connect.login(check=True)
@@ -250,6 +295,14 @@ def test_an_unknown_on_expiry_is_refused(authsome, what):
     done = authsome("run", "--on-expiry", what, "--", "true")
     assert done.returncode == 125
     assert b"signal:NAME" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["KILL", "SIGSTOP", "kill"])
+def test_a_signal_that_no_command_can_act_on_is_refused(authsome, name):
+    done = authsome("run", "--on-expiry", f"signal:{name}", "--", "true")
+    assert done.returncode == 125
+    assert b"no command can act on that signal" in done.stderr
+    assert b"signal:HUP" in done.stderr
 
 
 def test_what_fails_before_the_command_leaves_nothing(authsome, connect, live):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 
 import pexpect
 import pytest
+from cli.program import remember
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -23,11 +25,11 @@ SUBREAPER = (
 HIDE = "mount --bind /dev/shm /dev/shm && mount -o remount,bind,ro /dev/shm &&"
 
 
-def wait_for(what, timeout=90.0):
+def wait_for(what, timeout=90.0, pause=0.02):
     deadline = time.monotonic() + timeout
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
+        time.sleep(pause)
     return found
 
 
@@ -136,6 +138,28 @@ def test_a_command_that_becomes_another_program_goes_on(keyed, live):
     run.end()
 
 
+def test_nobody_is_signalled_before_it_is_the_command_and_listens(authsome, connect, live, need):
+    """A refresh becomes due while exec still takes its time, as on a slow file system: HUP would end it.
+
+    strace holds execve(2), but for the one by which it has become authsome.
+    """
+    server = connect(3)
+    connect.login(check=True)
+    hold = (need("strace"), "-qq", "-o", "/dev/null", "-e", "inject=execve:delay_enter=5s")
+    command = ("/bin/sh", "-c", "sleep 1; trap 'echo told; exit 3' HUP; echo begun; while :; do read x; done")
+    words = ("run", "--deliver", "dotenv", "--on-expiry", "signal:HUP", "--", *command)
+    before = server.counts()["refreshes"]
+    process = authsome.start(*words, through=hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    told = process.stdout.read()  # until its end
+    process.communicate()
+    if process.returncode == 1 and not told:
+        pytest.skip("strace is not allowed here")
+    assert told == b"begun\ntold\n"
+    assert process.returncode == 3
+    assert server.counts()["refreshes"] > before
+    wait_for(lambda: folders(authsome) == [])
+
+
 def open_text(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -147,8 +171,39 @@ def test_nobody_ever_reads_the_fifo(keyed, live):
     run.end()
 
 
+def test_more_readers_of_a_fifo_than_select_knows_of(authsome, live):
+    """Each that does not read costs the keeper a descriptor while its set is larger than a pipe."""
+    readers = 1100
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < 2 * readers:
+        pytest.skip("so many files may not be open here")
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    limit = max(soft, 2 * readers)
+    key = remember(b"sk-" + os.urandom(40000).hex().encode())
+    authsome("login", "openai", "--stdin", input=key, check=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    idle = []
+    try:
+        run = live("--deliver", "fifo")
+        path = os.path.join(run.folder, "variables.fifo")
+        for _ in range(readers):
+            idle.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+            wait_for(lambda: not os.path.samestat(os.fstat(idle[-1]), os.stat(path)), pause=0.001)
+        wait_for(lambda: len(os.listdir(f"/proc/{run.keeper}/fd")) > 1024)
+        assert key in open_text(path).encode()
+        assert run.record()["notice"] is None
+        assert alive(run.keeper)
+    finally:
+        for descriptor in idle:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert key in open_text(path).encode()
+    run.end()
+
+
 def test_stdin_is_closed(keyed, live):
-    run = live("--deliver", "dotenv", command=("sh", "-c", "sleep 600 <&-"), preexec_fn=lambda: os.close(0))
+    command = ("sh", "-c", "exec sleep 600 <&-")
+    run = live("--deliver", "dotenv", command=command, preexec_fn=lambda: os.close(0))
     run.end()
 
 
@@ -160,7 +215,7 @@ def test_a_notice_is_said_at_the_terminal_if_there_still_is_one(authsome, connec
     server = connect(4)
     connect.login(check=True)
     runtime = os.path.join(authsome.environ["XDG_RUNTIME_DIR"], "authsome")
-    words = ["run", "--deliver", "dotenv", "--", "sh", "-c", "trap '' HUP; echo begun; sleep 600"]
+    words = ["run", "--deliver", "dotenv", "--", "sh", "-c", "trap '' HUP; echo begun; exec sleep 600"]
     terminal = pexpect.spawn(authsome.program, words, env=authsome.environment(), timeout=60)
     terminal.expect("begun")
     record = os.path.join(runtime, next(name for name in os.listdir(runtime)), "record")

@@ -157,6 +157,24 @@ def test_a_file_system_in_memory_is_known_by_its_type_wherever_it_lies(kind, mou
     ram.clear(folder)
 
 
+def test_what_was_begun_in_a_session_is_found_without_one():
+    """By cron, say. In a mount namespace of its own, where /run is empty at first."""
+    script = (
+        "import os; from authsome_env.deliver import ram; from authsome_env.supervise import record, runs\n"
+        "session = f'/run/user/{os.geteuid()}'; os.makedirs(session, 0o700)\n"
+        "inside = {'XDG_RUNTIME_DIR': session}\n"
+        "live, over = (ram.run_folder(inside, record.new_name()) for _ in range(2))\n"
+        "os.rename(over, os.path.join(os.path.dirname(over), '999999999-1-' + over.split('-', 2)[2]))\n"
+        "print(live in runs.sweep({}), os.listdir(session + '/authsome') == [os.path.basename(live)])\n"
+    )
+    enter = 'mount -t tmpfs none /run && exec "$1" -c "$2"'
+    words = ["unshare", "--mount", "sh", "-c", enter, "sh", sys.executable, script]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    if done.returncode and "Operation not permitted" in done.stderr and not os.environ.get("CI"):
+        pytest.skip(f"no namespace can be made here: {done.stderr.strip()}")
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
 @pytest.fixture
 def disk(tmp_path):
     """A folder of ours that is on a disk."""

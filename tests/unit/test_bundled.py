@@ -232,9 +232,19 @@ def test_a_secret_is_never_in_a_definition(document):
 
 @pytest.mark.parametrize(
     "family",
-    [("github", "github-app", "github-pat"), ("gitlab", "gitlab-pat"), ("huggingface", "huggingface-token")],
+    [
+        ("github", "github-app", "github-pat"),
+        ("gitlab", "gitlab-pat"),
+        ("huggingface", "huggingface-token"),
+        ("gitea", "gitea-token"),
+    ],
 )
 def test_tokens_of_one_service_are_good_for_the_same_git_hosts(family):
-    hosts = {REGISTRY.load(name).git_hosts for name in family}
+    hosts = {(REGISTRY.load(name).git_hosts, REGISTRY.load(name).git_user) for name in family}
     assert len(hosts) == 1
-    assert hosts != {()}
+    assert hosts.isdisjoint({((), ""), ((), None)})
+
+
+def test_git_is_told_a_user_name_wherever_it_may_log_in(document):
+    definition = REGISTRY.load(document["name"])
+    assert bool(definition.git_user) == bool(definition.git_hosts)

@@ -183,6 +183,8 @@ def test_everything_that_oauth_can_say_is_kept():
             "label": "/mail",
         },
         "git_hosts": ["git.acme.example"],
+        "git_user": "x-acme-token",
+        "docker_hosts": ["registry.acme.example"],
         "api_url": "api.acme.example",
     }
     definition = load(document)
@@ -209,6 +211,8 @@ def test_everything_that_oauth_can_say_is_kept():
     assert definition.client.client_secret_env == "ACME_SECRET"
     assert definition.account.body == {"q": 1}
     assert definition.git_hosts == ("git.acme.example",)
+    assert definition.git_user == "x-acme-token"
+    assert definition.docker_hosts == ("registry.acme.example",)
     assert definition.api_url == "api.acme.example"
 
 
@@ -327,6 +331,12 @@ MISTAKES = [
     (KEY, "env.1A", "{api_key}", "cannot be the name of a variable"),
     (KEY, "account", {"id": "/id"}, "account.url: is missing"),
     (KEY, "git_hosts", ["*.acme.example"], "git_hosts[0]: is not an exact host name"),
+    (KEY, "git_hosts", "acme.example", "git_hosts: is not a list"),
+    (KEY, "git_hosts", ["acme.example", "acme.example"], "git_hosts[1]: 'acme.example' is there twice"),
+    (KEY, "git_user", "", "git_user: is not a text"),
+    (KEY, "git_user", "a\nb", "git_user: is not a text"),
+    (KEY, "docker_hosts", ["acme.example:5000"], "docker_hosts[0]: is not an exact host name"),
+    (KEY, "docker_hosts", [1], "docker_hosts[0]: is not a text"),
     (KEY, "api_url", "https://api.acme.example:8443", "is not an exact host name"),
     (KEY, "api_url", "api.acme.example:443", "is not an exact host name"),
     (KEY, "api_url", "-x.example", "is not an exact host name"),

@@ -28,7 +28,7 @@ def held(left=600.0, *, asked=0, error=False, stranger=False, **given):
         templates={},
         keys={},
     )
-    held = Held(bound, state(left, **given), chance=0.0)
+    held = Held(bound, state(left, **given), chance=0.0, vault_option="")
     held.ask(asked)
     held.stranger = stranger
     if error:

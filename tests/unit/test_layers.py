@@ -20,7 +20,7 @@ LAUNCHER = PACKAGE.parent / "shims" / "bin" / "authsome"
 
 LAYERS = ("deliver", "providers", "vault", "oauth", "supervise", "app", "cli")
 """From low to high. Below them lie the single modules of values; the Python API is beside `cli`."""
-VALUES = ("errors", "model", "clock", "durable", "packed")
+VALUES = ("errors", "model", "clock", "durable", "packed", "printable")
 API = len(LAYERS) - 1
 
 HEAVY = {

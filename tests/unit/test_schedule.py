@@ -32,7 +32,7 @@ def bound(**changes):
 
 
 def held(chance=0.0, **of_state):
-    return Held(bound(), state(**of_state), chance=chance)
+    return Held(bound(), state(**of_state), chance=chance, vault_option=" --vault work")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_dead_token_is_taken_away_also_while_a_helper_is_at_it():
     assert not held(left=None).is_past(NOW + 1e9)
 
 
-LOGIN = "authsome login acme -c work"
+LOGIN = "authsome login acme -c work --vault work"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_earliest_next_try_is_when_nothing_speaks_against_it_any_more(lifeti
 
 def test_what_is_told_arrives_as_it_was():
     plan = Plan(
-        Place("/home/\udcff", "default", "1f"),
+        Place("/home/\udcff", "work", "1f", " --vault work"),
         [bound(), bound(account_id=None, base_url="https://b.example")],
         [state(), state(left=None, lifetime=None, values={"A": b"\xff", "B": b""})],
         pid=7,

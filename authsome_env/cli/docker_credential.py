@@ -1,0 +1,50 @@
+"""`authsome docker-credential`: the credential helper of Docker and of all who speak its protocol.
+
+{"credHelpers": {"ghcr.io": "authsome"}}        in ~/.docker/config.json
+"""
+
+from __future__ import annotations
+
+import authsome_env
+from authsome_env.app import docker_request
+from authsome_env.errors import AuthsomeError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .credentials import Asked
+
+_FAILED = 1
+
+
+def answer(asked: Asked) -> int:
+    """Its errors are data, on stdout."""
+    try:
+        asked.invocation.data(_answer(asked))
+    except AuthsomeError as error:
+        from .credentials import one_line
+
+        asked.invocation.data(one_line(error) + "\n")
+        return _FAILED
+    return 0
+
+
+def _answer(asked: Asked) -> bytes:
+    action = asked.words[0] if len(asked.words) == 1 else ""
+    if action == "version":
+        return f"docker-credential-authsome (authsome-env) {authsome_env.__version__}\n".encode()
+    if action == "list":
+        return docker_request.listing(asked.served().connections())
+    if action in ("store", "erase"):  # of `docker login` and `docker logout`: ours are by `authsome login`
+        asked.read(docker_request.MAX_BYTES)
+        return b""
+    if action != "get":
+        raise UsageError(f"unknown credential action: {action or 'none'}")
+    raw = asked.read(docker_request.MAX_BYTES)
+    if len(raw) > docker_request.MAX_BYTES:
+        raise UsageError("no credentials server URL")
+    server = docker_request.Server(raw.decode("utf-8", "surrogateescape").strip())
+    served = asked.served()
+    chosen = docker_request.choose(server, served.connections())
+    if chosen is None:
+        raise AuthsomeError(docker_request.NOT_FOUND)
+    return docker_request.answer(server, served.fresh(chosen))

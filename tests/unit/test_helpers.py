@@ -1,0 +1,205 @@
+"""The variables and files by which a run's programs find us, and the hosts that a connection is good for."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+from real.run_folder import connection
+
+from authsome_env.deliver import aws_config, git_config, helpers
+from authsome_env.providers.serving import Serving, server_of
+
+KEY = {"access_key_id": "AKIA", "secret_access_key": "secret", "region": "eu-central-1"}
+FOLDER = "/dev/shm/authsome-0/run"
+
+
+def plan(*connections, **inherited):
+    raw = {name.encode(): value.encode() for name, value in inherited.items()}
+    return helpers.plan(raw, connections, FOLDER)
+
+
+def entries(environ):
+    count = int(environ["GIT_CONFIG_COUNT"])
+    numbers = [
+        number for number in range(count) if f"GIT_CONFIG_KEY_{number}" in environ
+    ]  # the inherited ones are not in it
+    return [
+        (environ[f"GIT_CONFIG_KEY_{number}"].decode(), environ[f"GIT_CONFIG_VALUE_{number}"].decode())
+        for number in numbers
+    ]
+
+
+def test_git_forgets_other_helpers_and_asks_us_for_each_host():
+    mine = connection(git_hosts=["a.example", "b.example:8443"])
+    added = entries(plan(mine).environ)
+    assert [(key, value[:1]) for key, value in added] == [
+        ("credential.https://a.example.helper", ""),
+        ("credential.https://a.example.helper", "!"),
+        ("credential.https://b.example:8443.helper", ""),
+        ("credential.https://b.example:8443.helper", "!"),
+    ]
+    words = shlex.split(added[1][1][1:])
+    assert words[0] == sys.executable
+    assert words[-3:] == ["git-credential", "--only", mine["id"]]
+    assert os.path.isfile(words[3])
+
+
+def test_the_path_is_asked_for_where_two_share_a_host():
+    one, two = connection(git_hosts=["a.example", "b.example"]), connection(git_hosts=["a.example"])
+    added = entries(plan(one, two).environ)
+    assert [key for key, value in added if value == "true"] == ["credential.https://a.example.useHttpPath"]
+    assert f"--only {one['id']},{two['id']}" in added[1][1]
+    assert added[-1][1].endswith(f"--only {one['id']}")
+
+
+def test_connections_that_were_not_named_get_nothing():
+    assert plan(connection(named=False, git_hosts=["a.example"], fields=KEY)).environ == {}
+    one, other = connection(git_hosts=["a.example"]), connection(named=False, git_hosts=["a.example"])
+    assert other["id"] not in str(plan(one, other).environ)
+    assert plan(connection()).environ == {}
+
+
+@pytest.mark.parametrize(("before", "first"), [("", 0), ("0", 0), ("3", 3), (" 7 ", 7), ("007", 7)])
+def test_they_come_after_what_is_there(before, first):
+    environ = plan(connection(git_hosts=["a.example"]), GIT_CONFIG_COUNT=before).environ
+    assert environ["GIT_CONFIG_COUNT"] == b"%d" % (first + 2)
+    assert environ[f"GIT_CONFIG_KEY_{first}"] == b"credential.https://a.example.helper"
+    assert f"GIT_CONFIG_KEY_{first - 1}" not in environ
+
+
+@pytest.mark.parametrize("before", ["x", "1x", "-1", "1.0", "99999999999", "9" * 100])
+def test_a_count_that_git_refuses_stays_as_it_is(before, need):
+    found = plan(connection(git_hosts=["a.example"]), GIT_CONFIG_COUNT=before)
+    assert found.environ == {}
+    assert found.warnings == ["git gets no fresh logins: GIT_CONFIG_COUNT is not a number"]
+    line = [need("git"), "config", "--list"]
+    environ = {"PATH": os.environ["PATH"], "GIT_CONFIG_COUNT": before}
+    assert subprocess.run(line, env=environ, capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("host", ["", "a b", "a/b", "a\nb", "a@b", "a'b", 'a"b', "é.example"])
+def test_a_host_that_is_no_part_of_a_url_is_left_out(host):
+    assert not git_config.is_host(host)
+    assert plan(connection(git_hosts=[host])).environ == {}
+
+
+MADE_BY = """
+import sys
+sys.path.append(sys.argv[1])
+from authsome_env.deliver import helpers
+print(helpers.command("git-credential", [{"id": "a"}]).decode())
+"""
+
+
+def test_the_command_survives_any_shell_and_any_place_of_python(tmp_path, need):
+    odd = tmp_path / "it's a $HOME \\ place"
+    odd.mkdir()
+    (odd / "python").symlink_to(os.path.realpath(sys.executable))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(helpers.__file__)))
+    made = [str(odd / "python"), "-I", "-S", "-c", MADE_BY, package]
+    line = subprocess.run(made, capture_output=True, check=True, text=True).stdout.strip()
+    assert shlex.split(line)[0] == str(odd / "python")
+    for shell in ("sh", "dash", "bash"):
+        done = subprocess.run([need(shell), "-c", f"{line} store"], capture_output=True, check=True)
+        assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_aws_gets_a_configuration_and_no_secret(tmp_path):
+    found = plan(connection(fields=KEY), HOME=str(tmp_path))
+    assert found.environ == {"AWS_CONFIG_FILE": f"{FOLDER}/aws-config".encode()}
+    (content,) = found.files.values()
+    assert content.startswith(b"[default]\ncredential_process = ")
+    assert b"secret" not in content.replace(b"aws-credentials", b"")
+    ending = plan(connection(fields=KEY, expires_at=1764.5), HOME=str(tmp_path)).environ
+    assert ending["AWS_CREDENTIAL_EXPIRATION"] == b"1970-01-01T00:29:24Z"
+
+
+def test_two_access_keys_are_no_choice_and_half_a_one_is_none():
+    assert plan(connection(fields=KEY), connection(fields=KEY)).environ == {}
+    assert plan(connection(fields={"access_key_id": "AKIA"})).environ == {}
+
+
+LINE = b"credential_process = x"
+
+
+@pytest.mark.parametrize(
+    ("before", "profile", "after"),
+    [
+        (b"", b"default", b"[default]\n%b\n"),
+        (b"", b"p", b"[profile p]\n%b\n"),
+        (b"[default]", b"default", b"[default]\n%b\n"),
+        (b"[default]\nregion=a\n", b"default", b"[default]\n%b\nregion=a\n"),
+        (b"[profile default]\nregion=a\n", b"default", b"[profile default]\n%b\nregion=a\n"),
+        (b"# c\n[default] # d\n", b"default", b"# c\n[default] # d\n%b\n"),
+        (b'[profile  "p"]\r\nregion=a\r\n', b"p", b'[profile  "p"]\r\n%b\nregion=a\r\n'),
+        (b"[p]\nregion=a", b"p", b"[p]\nregion=a\n[profile p]\n%b\n"),
+        (b"[profile a]\nrole_arn=x\n[default]\n", b"default", b"[profile a]\nrole_arn=x\n[default]\n%b\n"),
+        (b"[default]\n#role_arn=x\n", b"default", b"[default]\n%b\n#role_arn=x\n"),
+        (b"[default]\ns3 =\n  role_arn_not = x\n", b"default", b"[default]\n%b\ns3 =\n  role_arn_not = x\n"),
+        (b"[default]\naws_access_key_id=x\n", b"default", None),
+        (b"[default]\n Role_Arn = x\n", b"default", None),
+        (b"[default]\nsso_session = x\n", b"default", None),
+        (b"[default]\ncredential_process = y\n", b"default", None),
+    ],
+)
+def test_a_line_in_the_section_of_the_profile(before, profile, after):
+    assert aws_config.insert(before, profile, LINE) == (None if after is None else after % LINE)
+
+
+def test_which_configuration_and_which_profile(tmp_path):
+    own = tmp_path / "own"
+    own.write_text("[profile p]\nregion = a\n")
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nregion = b\n")
+
+    def config(**inherited):
+        return plan(connection(fields=KEY), HOME=str(tmp_path), **inherited).files.get("aws-config")
+
+    assert b"region = b" in config()
+    assert b"region = a" in config(AWS_CONFIG_FILE=str(own))
+    assert b"region = a" in config(AWS_CONFIG_FILE="~/own", AWS_PROFILE="p")
+    assert config(AWS_CONFIG_FILE="~/own", AWS_PROFILE="p").startswith(b"[profile p]\ncredential_process")
+    assert b"[profile q]\ncred" in config(AWS_DEFAULT_PROFILE="q")
+    assert config(AWS_PROFILE="p", AWS_DEFAULT_PROFILE="q") is None
+    assert config(AWS_CONFIG_FILE=str(tmp_path)) is None  # a folder: what is there cannot be read
+    os.mkfifo(tmp_path / "fifo")
+    assert config(AWS_CONFIG_FILE=str(tmp_path / "fifo")) is None
+    assert config(AWS_CONFIG_FILE=str(tmp_path / "absent")).startswith(b"[default]\n")
+
+
+GITHUB = Serving(("github.com", "gist.github.com"), "x-access-token", ("ghcr.io",))
+GITEA = Serving(("gitea.com",), "oauth2", ("gitea.com",))
+
+
+@pytest.mark.parametrize(
+    ("usual", "server", "base_url", "git", "docker"),
+    [
+        (GITHUB, None, "https://github.com", GITHUB.git_hosts, ("ghcr.io",)),
+        (GITHUB, "https://github.com", "https://github.com", GITHUB.git_hosts, ("ghcr.io",)),
+        (GITHUB, "https://GitHub.com:443/", "https://github.com", GITHUB.git_hosts, ("ghcr.io",)),
+        (GITHUB, "https://git.acme.example", "https://github.com", ("git.acme.example",), ()),
+        (GITHUB, "https://git.acme.example:8443/x", "https://github.com", ("git.acme.example:8443",), ()),
+        (GITHUB, "https://api.github.com", "https://api.github.com", GITHUB.git_hosts, ("ghcr.io",)),
+        (GITHUB, "https://api.acme.example", "https://api.github.com", (), ()),
+        (GITEA, "https://codeberg.org", "https://gitea.com", ("codeberg.org",), ("codeberg.org",)),
+        (GITEA, "https://codeberg.org", None, ("codeberg.org",), ()),
+        (GITEA, "https://gitea.com", None, ("gitea.com",), ("gitea.com",)),
+        (Serving(), "https://codeberg.org", None, (), ()),
+        (Serving(), "https://codeberg.org", "https://gitea.com", (), ()),
+    ],
+)
+def test_a_token_of_ones_own_server_is_for_no_public_host(usual, server, base_url, git, docker):
+    found = usual.at(server, base_url)
+    assert (found.git_hosts, found.docker_hosts, found.git_user) == (git, docker, usual.git_user)
+
+
+def test_the_server_of_a_connection():
+    fields = {"api_key": "https://not.example", "host": "https://git.acme.example"}
+    assert server_of(None, fields, {"host"}) == "https://git.acme.example"
+    assert server_of("https://base.example", fields, {"host"}) == "https://base.example"
+    assert server_of(None, fields, set()) is None
+    assert server_of(None, {"host": "eu-central-1"}, {"host"}) is None
