@@ -23,6 +23,7 @@ pytest_plugins = (
     "real.authorization_server.fixture",
     "real.acme",
     "real.run_folder",
+    "real.live_python",
 )
 
 
