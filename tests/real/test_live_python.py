@@ -184,6 +184,7 @@ def test_what_the_program_sets_or_deletes_or_took_stays(python, live_run):
         del os.environ["GONE"]
         taken = dict(os.environ)
         wait()
+        os.environ["PATH"]  # the change is noticed
         os.environ["BACK"] = "one"  # which the run delivered once, so it is the run's
         say(os.environ["MINE"], os.environ.get("GONE"), os.environ["BACK"], taken["TAKEN"])
         os.system("echo $MINE ${GONE-None} $BACK $TAKEN")

@@ -455,6 +455,7 @@ def test_time_that_a_test_stops(python, live_run):
         for name, value in list(vars(module).items()) if module and hasattr(module, "__dict__") else ():
             for function in frozen.values():
                 if function and value is function: setattr(module, name, lambda: 1.0)
+    os.environ["TOKEN"]
     wait()
     say(os.environ["TOKEN"])
     """
