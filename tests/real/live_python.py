@@ -136,7 +136,7 @@ class LiveRun:
 @pytest.fixture
 def live_run(tmp_path):
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    folder = tempfile.mkdtemp(dir=memory)
+    folder = tempfile.mkdtemp(prefix="authsome-test-", dir=memory)
     yield LiveRun(folder, str(tmp_path))
     if os.path.isdir(folder):
         shutil.rmtree(folder)
