@@ -24,6 +24,7 @@ pytest_plugins = (
     "real.acme",
     "real.run_folder",
     "real.live_python",
+    "real.live_folder",
 )
 
 
