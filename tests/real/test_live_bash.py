@@ -133,7 +133,7 @@ def test_set_x_shows_nothing_of_it(need, live_folder):
 
 def test_set_x_that_comes_later_shows_it_once(need, live_folder):
     lines, errors = in_a_loop(need, live_folder, ":", start="set -x", refreshes=4)
-    assert (len(set(lines)), errors.count("__authsome_look")) == (5, 2)  # the `for`, and the call
+    assert (len(set(lines)), errors.count("__authsome_look")) == (5, 1)
 
 
 def test_what_a_script_sees_of_itself_is_as_it_ever_was(bash):
