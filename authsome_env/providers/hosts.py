@@ -16,6 +16,14 @@ def check_host(host: str) -> None:
         raise ValueError("is not an exact host name in lower case, such as api.github.com")
 
 
+def check_server(server: str) -> None:
+    """An exact host name, with a port if it is not the usual one, as git and Docker say it. Raises ValueError."""
+    host, mark, port = server.partition(":")
+    check_host(host)
+    if mark and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 and port != "443"):
+        raise ValueError("has no port of 1 to 65535 behind the colon, or the usual one, which is left out")
+
+
 def host_of(base_url: str) -> str:
     """Host, and port if there is one, of a base URL, which was checked when it was kept."""
     scheme, _, rest = base_url.partition("://")

@@ -9,9 +9,9 @@
      "flow": "pkce", "flows": ["pkce", "device_code"],      the default, and all that work
      "oauth": {…}, "client": {…}, "account": {…},                   for oauth2
      "api_key": {…}, "fields": [{…}], "account": {…},               for api_key
-     "git_hosts": ["github.com"],               exact hosts whose repositories git may use it for, by https
+     "git_hosts": ["github.com"],               hosts (or host:port) whose repositories git may use it for
      "git_user": "x-access-token",              the user name that git sends with it; absent: the account's
-     "docker_hosts": ["ghcr.io"],               exact hosts of registries that docker may use it for
+     "docker_hosts": ["ghcr.io"],               hosts (or host:port) of registries that docker may use it for
      "env": {"GITHUB_TOKEN": "{access_token}"},      variable to template, see `template`
      "variable_exceptions": ["NAME"],                bundled only: refused variables filled all the same
      "api_url": "api.github.com"}                    the exact host of the API

@@ -6,7 +6,7 @@ Read when a helper needs it, and not with the variables: most starts do not.
 from __future__ import annotations
 
 from . import source
-from .hosts import check_host, host_of
+from .hosts import check_server, host_of
 from .problem import Problem
 from .quick import members
 
@@ -92,7 +92,9 @@ def _hosts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
         if entry in value[:index]:
             raise Problem((key, index), f"{entry[:40]!a} is there twice", "leave one of them")
         try:
-            check_host(entry)
+            check_server(entry)
         except ValueError as error:
-            raise Problem((key, index), str(error), "patterns, ports and URLs are not taken") from None
+            raise Problem(
+                (key, index), str(error), "a name, or name:port; patterns and URLs are not taken"
+            ) from None
     return tuple(value)
