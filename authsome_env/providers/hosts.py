@@ -17,7 +17,7 @@ def check_host(host: str) -> None:
 
 
 def check_server(server: str) -> None:
-    """An exact host name, with a port if it is not the usual one, as git and Docker say it. Raises ValueError."""
+    """An exact host name, with a port if it is not the usual one, as git says it. Raises ValueError."""
     host, mark, port = server.partition(":")
     check_host(host)
     if mark and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536 and port != "443"):
