@@ -7,12 +7,13 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Self
 
+from .app import inside
 from .app.find import find_connection, pick_field
 from .app.fresh import use_fresh
 from .app.resolve import Selection, known_fields, resolve
 from .app.workspace import Workspace
 from .errors import NotAllowed
-from .model import Connection, check_provider_name
+from .model import Connection, Reference, check_provider_name
 from .providers.template import render
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ def open_vault(
 def get_access_token(
     provider: str, *, connection: str | None = None, field: str | None = None, vault: str | None = None
 ) -> str:
-    """A fresh token: `open_vault(vault).get_access_token(…)`."""
+    """A fresh token: `open_vault(vault).get_access_token(…)`; inside a run, without `vault`, that of the run.
+
+    The latter needs no key. Raises ConnectionNotFound for what is not the run's, and as the former.
+    """
+    if vault is None and inside.connections(os.environ) is not None:
+        told = inside.find(os.environ, Reference(check_provider_name(provider), connection))
+        return inside.fresh(os.environ, told, now=time.time, sleep=time.sleep).field(field).reveal()
     return Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True)).get_access_token(
         provider, connection=connection, field=field
     )

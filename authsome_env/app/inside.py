@@ -91,6 +91,16 @@ def find(environ: Mapping[str, str], reference: Reference) -> Told:
     )
 
 
+def fresh(environ: Mapping[str, str], told: Told, *, now: Clock, sleep: Callable[[float], None]) -> Told:
+    """The connection as it can be used now. The keeper has it fresh; one that slept along with the machine is
+    woken. Raises CredentialUnusable, ConnectionNotFound.
+    """
+    if told.past(now()) and told.status != "invalid":
+        told = renew(environ, told, now=now, sleep=sleep)
+    told.check_usable(now())
+    return told
+
+
 def renew(
     environ: Mapping[str, str],
     told: Told,

@@ -76,17 +76,10 @@ class Inside:
         return inside.find(self._environ, reference)
 
     def fresh(self, told: Told) -> Told:
-        """The keeper has it fresh. Where it slept along with the machine, it is woken."""
-        if told.past(self._now()) and told.status != "invalid":
-            told = self._renew(told)
-        told.check_usable(self._now())
-        return told
+        return inside.fresh(self._environ, told, now=self._now, sleep=self._sleep)
 
     def renew(self, told: Told) -> None:
-        self._renew(told)
-
-    def _renew(self, told: Told) -> Told:
-        return inside.renew(self._environ, told, now=self._now, sleep=self._sleep)
+        inside.renew(self._environ, told, now=self._now, sleep=self._sleep)
 
 
 class Outside:

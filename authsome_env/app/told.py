@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsome_env.errors import CredentialUnusable, UsageError
-from authsome_env.model import Secret, check_connection_name, check_provider_name
+from authsome_env.model import Reference, Secret, check_connection_name, check_provider_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,6 +122,16 @@ class Told:
                 return self.fields[name]
         secrets = [secret for name, secret in self.fields.items() if name not in self.public]
         return secrets[0] if len(secrets) == 1 else None
+
+    def field(self, name: str | None) -> Secret:
+        """As `find.choose_field` chooses. Raises UsageError, CredentialUnusable."""
+        from .find import choose_field
+
+        login = f"authsome login {self.provider} -c {self.name}"
+        chosen = choose_field(
+            self.fields, name, (), reference=Reference(self.provider, self.name), login=login
+        )
+        return self.fields[chosen]
 
     def user(self) -> str:
         """The name that goes with the password: where it is known, it is data; a token seldom cares."""

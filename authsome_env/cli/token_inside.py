@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from authsome_env.app import inside
-from authsome_env.app.find import choose_field
 from authsome_env.model import Reference
 
 from .flags import GlobalOptions
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from authsome_env.app.told import Told
-    from authsome_env.model import Secret
 
     from .invocation import Invocation
 
@@ -40,12 +38,10 @@ def find(reference: Reference, invocation: Invocation) -> Told | None:
 
 def answer(reference: str, told: Told, invocation: Invocation) -> None:
     """Raises CredentialUnusable, UsageError."""
-    if told.past(invocation.now()) and told.status != "invalid":
-        import time
+    import time
 
-        told = inside.renew(invocation.environ, told, now=invocation.now, sleep=time.sleep)
-    told.check_usable(invocation.now())
-    secret = _field(reference, told)
+    told = inside.fresh(invocation.environ, told, now=invocation.now, sleep=time.sleep)
+    secret = told.field(Reference.parse(reference).field)
     if not invocation.json:
         invocation.data(secret.reveal_bytes() + b"\n")
         return
@@ -60,14 +56,3 @@ def answer(reference: str, told: Told, invocation: Invocation) -> None:
         "expires_at": told.expires_at,
     }
     invocation.data(json.dumps(result) + "\n")
-
-
-def _field(reference: str, told: Told) -> Secret:
-    name = choose_field(
-        told.fields,
-        Reference.parse(reference).field,
-        (),
-        reference=Reference(told.provider, told.name),
-        login=f"authsome login {told.provider} -c {told.name}",
-    )
-    return told.fields[name]

@@ -417,6 +417,22 @@ def test_token_inside_needs_no_vault_and_knows_no_other_connection(authsome, con
     it.close()
 
 
+API = "import authsome_env, sys; print(authsome_env.get_access_token(*sys.argv[1:]))"
+
+
+def test_the_python_api_inside_needs_no_vault_either(authsome, connect, live, tmp_path):
+    server = connect(600)
+    connect.login(check=True)
+    script = f'AUTHSOME_HOME=/nowhere {sys.executable} -c "$1" acme; {sys.executable} -c "$1" openai'
+    with open(tmp_path / "said", "w+") as said:
+        run = live("-p", "acme", command=("sh", "-c", script, "sh", API), stdout=said, stderr=said)
+        run.process.wait(60)
+        said.seek(0)
+        token, *rest = said.read().split("\n", 1)
+    assert server.account(remember(token.encode()).decode()) == "alice"
+    assert "ConnectionNotFound: this run has no openai; it has acme:default" in rest[0]
+
+
 def test_token_inside_of_a_dead_one_says_what_to_type(authsome, connect, program):
     connect(15)
     connect.login(check=True)
