@@ -22,6 +22,9 @@ _VARIABLE_REST = _VARIABLE_FIRST | frozenset(_DIGITS)
 CLOCK_SLACK_S = 60.0
 """How far a clock may be put back without our taking notice."""
 
+ACCESS_KEY = frozenset(("access_key_id", "secret_access_key"))
+"""The fields of a credential that requests are signed by the AWS way."""
+
 DEFAULT_CONNECTION = "default"
 """The name that a login without `--connection` gives."""
 

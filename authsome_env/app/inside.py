@@ -14,6 +14,7 @@ import errno
 import os
 import stat
 
+from authsome_env.deliver import json_text
 from authsome_env.errors import AuthsomeError, ConnectionNotFound
 
 from .told import Told
@@ -21,7 +22,6 @@ from .told import Told
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from authsome_env.clock import Clock
     from authsome_env.model import Reference
@@ -61,7 +61,7 @@ def connections(environ: Mapping[str, str]) -> list[Told] | None:
     if raw is None:
         return [] if folder_of(environ) else None  # it may have gone between the two looks
     try:
-        document = _parse(raw)
+        document = json_text.read(raw)
         if document["version"] != VERSION:
             raise ValueError
         return [Told.of(each) for each in document["connections"]]
@@ -178,36 +178,3 @@ def _unreadable(why: str) -> AuthsomeError:
     return AuthsomeError(
         f"the list of this run's connections cannot be read: {why}", "start the run again with `authsome run`"
     )
-
-
-class _Strict:
-    """What the scanner in C asks for."""
-
-    strict = True
-    object_hook = None
-    object_pairs_hook = None
-    array_hook = None
-    parse_float = float
-    parse_int = int
-    parse_constant = None
-    memo: dict[str, str] = {}  # noqa: RUF012
-
-
-def _parse(raw: bytes) -> Any:
-    """As `json.loads`, whose import takes half as long as Python itself. Raises ValueError."""
-    text = raw.decode().strip()
-    try:
-        from _json import make_scanner
-
-        scan = make_scanner(_Strict)  # type: ignore[arg-type]  # it takes whatever has these attributes
-    except (ImportError, AttributeError, TypeError):
-        import json
-
-        return json.loads(text)
-    try:
-        value, end = scan(text, 0)
-    except StopIteration:
-        raise ValueError from None
-    if end != len(text):
-        raise ValueError
-    return value

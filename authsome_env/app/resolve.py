@@ -9,7 +9,7 @@ of the child's environment too, so that no other account's namesake slips in.
 from __future__ import annotations
 
 from authsome_env.errors import AuthsomeError, InvalidDefinition, ProviderNotFound, UsageError
-from authsome_env.model import Reference, Secret, Variable
+from authsome_env.model import ACCESS_KEY, Reference, Secret, Variable
 from authsome_env.providers.names import check_variable
 from authsome_env.providers.quick import QuickDefinition, hot_path
 from authsome_env.providers.template import fields_of, render
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 
-_ACCESS_KEY = frozenset(("access_key_id", "secret_access_key"))
 """The fields of a credential that requests are signed by the AWS way."""
 
 
@@ -133,7 +132,7 @@ class Resolution:
         if connection.id not in self.named or connection.id not in self.serving:
             return False
         hosts, _ = self.serving[connection.id]
-        return bool(hosts.git_hosts or hosts.docker_hosts) or credential.fields.keys() >= _ACCESS_KEY
+        return bool(hosts.git_hosts or hosts.docker_hosts) or credential.fields.keys() >= ACCESS_KEY
 
     @property
     def is_served(self) -> bool:

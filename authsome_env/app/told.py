@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from authsome_env.errors import CredentialUnusable, UsageError
-from authsome_env.model import Reference, Secret, check_connection_name, check_provider_name
+from authsome_env.model import ACCESS_KEY, Reference, Secret, check_connection_name, check_provider_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-_ACCESS_KEY = frozenset(("access_key_id", "secret_access_key"))
 
 
 class Told:
@@ -141,7 +139,7 @@ class Told:
     @property
     def is_access_key(self) -> bool:
         """Whether requests are signed by it the AWS way."""
-        return self.fields.keys() >= _ACCESS_KEY
+        return self.fields.keys() >= ACCESS_KEY
 
 
 def _text(value: Any) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import sys
 
+from authsome_env.model import ACCESS_KEY
+
 from . import aws_config, git_config, ram
 
 TYPE_CHECKING = False
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     """As in the file `connections` of the run's folder."""
 
 _BEGIN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli", "begin.py")
-_ACCESS_KEY = frozenset(("access_key_id", "secret_access_key"))
 
 
 class Additions:
@@ -102,7 +103,7 @@ def _add_git(found: Additions, inherited: Mapping[bytes, bytes], named: Sequence
 def _add_aws(
     found: Additions, inherited: Mapping[bytes, bytes], named: Sequence[Connection], folder: str
 ) -> None:
-    keys = [each for each in named if each["fields"].keys() >= _ACCESS_KEY]
+    keys = [each for each in named if each["fields"].keys() >= ACCESS_KEY]
     if len(keys) != 1:
         return
     (key,) = keys
