@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from authsome_env.deliver.live import Live
 SHIM = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", "shims", "python"))
 
 WANTED = ("2.7", "3.6", "3.8", "3.11", "3.13")
-"""Where something changed that the shim touches. Others are tested too if they are there."""
+"""Where something changed that the shim touches; of these what is there, and newer ones, and PyPy."""
 
 PRELUDE = """
 from __future__ import print_function
@@ -31,6 +32,7 @@ def wait():
 """
 
 
+@functools.cache
 def _version(path: str) -> str:
     """Such as 3.11, or pypy-3.9; empty if it does not start."""
     code = "import sys; print('pypy-' * hasattr(sys, 'pypy_version_info') + '%d.%d' % sys.version_info[:2])"
@@ -38,15 +40,20 @@ def _version(path: str) -> str:
     return done.stdout.strip()
 
 
+def _is_newer(version: str) -> bool:
+    return version.startswith("pypy") or tuple(map(int, version.split("."))) > (3, 13)
+
+
+@functools.cache
 def _interpreters() -> dict[str, str]:
-    found = dict.fromkeys(WANTED, "")
+    found: dict[str, str] = {}
     folders = os.environ.get("PATH", "").split(":")
     paths = glob(os.path.expanduser("~/.pyenv/versions/*/bin/python"))
     paths += [path for folder in folders for path in glob(f"{folder}/python[23].[0-9]*[0-9]")]
     paths += [path for name in ("python3", "pypy3", "pypy") if (path := shutil.which(name))]
     for path in paths:
         version = _version(path)
-        if version and not found.get(version):
+        if version and version not in found and (version in WANTED or _is_newer(version)):
             found[version] = path
     if os.path.exists("/usr/bin/python3"):
         found["system"] = "/usr/bin/python3"  # which has a sitecustomize of its own in Debian
@@ -58,18 +65,25 @@ def interpreters():
     return _interpreters()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "since(major, minor): for this version of Python and newer ones")
+
+
 def pytest_generate_tests(metafunc):
     if "python" in metafunc.fixturenames:
-        metafunc.parametrize("python", [*_interpreters()], indirect=True)
+        mark = metafunc.definition.get_closest_marker("since")
+        fit = [
+            name
+            for name, path in _interpreters().items()
+            if mark is None or Interpreter(path).version >= mark.args
+        ]
+        metafunc.parametrize("python", fit, indirect=True)
 
 
 @pytest.fixture
 def python(request, interpreters):
     """The path of an interpreter; `python.version` is a tuple."""
-    path = interpreters[request.param]
-    if not path:
-        pytest.skip(f"there is no Python {request.param} here")
-    return Interpreter(path)
+    return Interpreter(interpreters[request.param])
 
 
 class Interpreter(str):

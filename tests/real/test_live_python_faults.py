@@ -334,10 +334,9 @@ def test_forks_beside_threads_that_look(python, live_run):
     assert said == "[]"
 
 
+@pytest.mark.since(3, 7)
 def test_a_fork_while_another_thread_looks(python, live_run):
     """The child has a new lock at once. Versions that cannot be told of a fork find out after a while."""
-    if python.version < (3, 7):
-        pytest.skip("this version cannot be told of a fork")
     live_run.write(TOKEN="one")
     code = """
     os.environ._data.lock.acquire()
@@ -394,10 +393,11 @@ def test_a_signal_handler_that_looks(python, live_run):
     assert said == "[] True"
 
 
+@pytest.mark.since(3, 0)
 @pytest.mark.parametrize("holder", ["last", "sys.kept"])
 def test_looks_at_the_end_of_the_interpreter(python, live_run, holder):
-    if python.pypy or (holder == "sys.kept" and python.version < (3,)):
-        pytest.skip("nothing looks so late, or os.environ itself is broken then")
+    if python.pypy:
+        pytest.skip("nothing looks so late")
     live_run.write(TOKEN="one")
     said = live_run.talk(
         python,
@@ -424,8 +424,9 @@ def test_a_program_that_goes_to_another_root(python, live_run, tmp_path):
     assert live_run.talk(python, code, steps=[{"TOKEN": "two"}], TOKEN="one") == "one"
 
 
+@pytest.mark.since(3, 8)
 def test_sub_interpreters(python, live_run):
-    if python.pypy or python.version < (3, 8):
+    if python.pypy:
         pytest.skip("none of this version can be made by a program")
     live_run.write(TOKEN="one")
     said = live_run.talk(

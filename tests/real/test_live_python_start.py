@@ -116,10 +116,9 @@ def test_flags_that_keep_it_out(python, live_run, flag):
     assert done in {("one False\n", "", 0), ("('one', False)\n", "", 0)}
 
 
+@pytest.mark.since(3, 8)
 def test_who_measures_which_files_are_executed_sees_none_of_ours(python, live_run):
     """Otherwise they would be in a report of coverage. Before 3.8 the name of a file cannot be changed."""
-    if python.version < (3, 8):
-        pytest.skip("names of files are fixed in this version")
     live_run.write(TOKEN="one")
     code = f"""
     import threading
