@@ -48,7 +48,8 @@ def get_access_token(
 
     The latter needs no key. Raises ConnectionNotFound for what is not the run's, and as the former.
     """
-    if vault is None and inside.connections(os.environ) is not None:
+    if vault is None and os.environ.get(inside.VARIABLE):
+        inside.check_not_over(os.environ)
         told = inside.find(os.environ, Reference(check_provider_name(provider), connection))
         return inside.fresh(os.environ, told, now=time.time, sleep=time.sleep).field(field).reveal()
     return Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True)).get_access_token(

@@ -49,6 +49,17 @@ def folder_of(environ: Mapping[str, str]) -> str | None:
     return path if stat.S_ISDIR(found.st_mode) and _is_ours(found) else None
 
 
+def check_not_over(environ: Mapping[str, str]) -> None:
+    """Raises ConnectionNotFound where the run that we were started by has gone: another account may be the
+    vault's answer.
+    """
+    if environ.get(VARIABLE) and folder_of(environ) is None:
+        raise ConnectionNotFound(
+            f"the run that {VARIABLE} names is over, or its folder is not ours",
+            f"start it again with `authsome run`, or ask the vault: env -u {VARIABLE} authsome …",
+        )
+
+
 def connections(environ: Mapping[str, str]) -> list[Told] | None:
     """All of the run's; None if we are not inside one, or its folder is gone.
 

@@ -31,7 +31,10 @@ def perform(arguments: Sequence[str], invocation: Invocation) -> bool:
 
 def find(reference: Reference, invocation: Invocation) -> Told | None:
     """None: outside of runs, or another vault is asked for. Raises what says that the run has no such one."""
-    if invocation.vault is not None or inside.connections(invocation.environ) is None:
+    if invocation.vault is not None:
+        return None
+    inside.check_not_over(invocation.environ)
+    if inside.connections(invocation.environ) is None:
         return None
     return inside.find(invocation.environ, reference)
 

@@ -31,14 +31,18 @@ _OWN_LOGIN = (
 def with_process(inherited: Mapping[bytes, bytes], command: bytes) -> bytes | None:
     """The configuration that `inherited` leads to, with `command`.
 
-    None if its profile has a login of its own, and if it cannot be read: then it stays what it was.
+    None if its profile has a login of its own, there or in the file of credentials, which SDKs ask first; and
+    if one cannot be read. Then it stays what it was.
     """
     profiles = {inherited[name] for name in (b"AWS_PROFILE", b"AWS_DEFAULT_PROFILE") if inherited.get(name)}
     if len(profiles) > 1 or b"\n" in command:
         return None
     profile = profiles.pop() if profiles else b"default"
-    text = _read(_path(inherited))
-    if text is None or not set(b"\n\r]").isdisjoint(profile):
+    text = _read(_path(inherited, b"AWS_CONFIG_FILE", b"~/.aws/config"))
+    secrets = _read(_path(inherited, b"AWS_SHARED_CREDENTIALS_FILE", b"~/.aws/credentials"))
+    if text is None or secrets is None or not set(b"\n\r]").isdisjoint(profile):
+        return None
+    if profile in map(_section, secrets.splitlines()):
         return None
     return insert(text, profile, b"credential_process = " + command)
 
@@ -75,9 +79,9 @@ def _section(line: bytes) -> bytes | None:
     return b" ".join(filter(None, (kind, name.strip().strip(b"\"'"))))
 
 
-def _path(inherited: Mapping[bytes, bytes]) -> bytes:
+def _path(inherited: Mapping[bytes, bytes], variable: bytes, usual: bytes) -> bytes:
     home = inherited.get(b"HOME", b"")
-    path = inherited.get(b"AWS_CONFIG_FILE") or b"~/.aws/config"
+    path = inherited.get(variable) or usual
     return os.path.join(home, path[2:]) if path.startswith(b"~/") else path
 
 

@@ -109,7 +109,14 @@ def _add_aws(
     (key,) = keys
     if key["expires_at"] is not None:
         found.environ["AWS_CREDENTIAL_EXPIRATION"] = aws_config.iso_8601(key["expires_at"]).encode()
+    if b"AWS_ACCESS_KEY_ID" in inherited:
+        return  # which SDKs take before all else, so a configuration would only hide the user's own
     config = aws_config.with_process(inherited, command("aws-credentials", keys))
-    if config is not None:
+    if config is None:
+        found.warnings.append(
+            "AWS's tools do not get the run's key: their profile has a login of its own, or cannot be read;"
+            " AWS_PROFILE=NAME chooses another one"
+        )
+    else:
         found.files[aws_config.FILE] = config
         found.environ["AWS_CONFIG_FILE"] = os.fsencode(os.path.join(folder, aws_config.FILE))

@@ -46,6 +46,8 @@ ${__authsome_own[@]+"${__authsome_own[@]}"}
   # The function around it gets the redirection, which lasts until the locale is the script's again: bash tells
   # of one that is not installed whenever it is set.
   __authsome_look() {
+    # What set -x shows goes elsewhere then, where no redirection of ours hides it: a value is not worth that.
+    case $-${BASH_XTRACEFD:+!} in *x*!) return 0 ;; esac
     __authsome_read
     __authsome_arm
     return 0 # or else `shopt -s extdebug` leaves out the command
@@ -150,7 +152,7 @@ ${__authsome_own[@]+"${__authsome_own[@]}"}
   __authsome_newest=() __authsome_seen=('') __as=() __as_arg=('') __as_at=(0)
   case $__authsome_live in
     /live) ;;
-    /*) __authsome_read ;;
+    /*) case $-${BASH_XTRACEFD:+!} in *x*!) ;; *) __authsome_read ;; esac ;;
   esac
   # Not without a variable to keep, where redirections are forbidden, or over a trap of the user's BASH_ENV.
   if [ "${#__as[@]}" -gt 0 ] && ! shopt -q restricted_shell &&

@@ -460,12 +460,17 @@ def test_token_inside_of_one_of_two_must_say_which(authsome, connect, program):
     it.close()
 
 
-def test_token_when_the_folder_is_gone_is_the_vaults(authsome, connect, program):
+def test_token_when_the_folder_is_gone_is_nobodys(authsome, connect, program):
+    """The vault's default may be another account than the run's."""
     connect(600)
     connect.login(check=True)
     it = program("-p", "acme")
     it.close()
-    assert it.authsome("token", "acme").returncode == 0
+    done = it.authsome("token", "acme")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"env -u AUTHSOME_RUN" in done.stderr
+    assert it.authsome("token", "acme", env={"AUTHSOME_RUN": None}).returncode == 0
+    assert it.authsome("token", "acme", env={"AUTHSOME_RUN": authsome.folder + "/../x"}).returncode == 3
 
 
 # --explain

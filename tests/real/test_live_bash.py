@@ -136,6 +136,32 @@ def test_set_x_that_comes_later_shows_it_once(need, live_folder):
     assert (len(set(lines)), errors.count("__authsome_look")) == (5, 1)
 
 
+def test_a_log_of_set_x_gets_no_value(bash, live_folder, tmp_path):
+    """BASH_XTRACEFD leads past every redirection of stderr, to a disk as a rule."""
+    log = tmp_path / "log"
+    before = live_folder.token
+    newest = live_folder.refresh()
+    loop = f"""exec 9>>{log}; BASH_XTRACEFD=9; set -x
+        for i in 1 2 3; do : "$i"; /bin/sleep 0.5; done"""
+    bash(loop, TOKEN=before)
+    bash(f"exec 8>>{log}; {loop}", TOKEN=newest)
+    at_start = {"SHELLOPTS": "xtrace", "BASH_XTRACEFD": "9", "TOKEN": before}
+    whole = {**live_folder.environ, "BASH_ENV": SHIM, **at_start}
+    outer = f'exec 9>>{log}; exec env SHELLOPTS=xtrace BASH_XTRACEFD=9 bash -c "echo it ran"'
+    done = subprocess.run(
+        ["sh", "-c", outer],
+        env={k: v for k, v in whole.items() if k != "SHELLOPTS"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout == b"it ran\n"
+    text = log.read_text()
+    assert "+ echo it ran" in text
+    assert "/bin/sleep" in text
+    assert before not in text
+    assert newest not in text
+
+
 def test_what_a_script_sees_of_itself_is_as_it_ever_was(bash):
     for text in (
         "echo $? [$_] $# $0 $-",

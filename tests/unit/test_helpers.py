@@ -165,6 +165,11 @@ def test_which_configuration_and_which_profile(tmp_path):
     assert config(AWS_CONFIG_FILE="~/own", AWS_PROFILE="p").startswith(b"[profile p]\ncredential_process")
     assert b"[profile q]\ncred" in config(AWS_DEFAULT_PROFILE="q")
     assert config(AWS_PROFILE="p", AWS_DEFAULT_PROFILE="q") is None
+    assert config(AWS_ACCESS_KEY_ID="of the environment") is None
+    (tmp_path / ".aws" / "credentials").write_text("[p]\naws_access_key_id = own\n")
+    assert config(AWS_PROFILE="p") is None  # SDKs would take that one
+    assert config() is not None
+    assert "login of its own" in plan(connection(fields=KEY), HOME=str(tmp_path), AWS_PROFILE="p").warnings[0]
     assert config(AWS_CONFIG_FILE=str(tmp_path)) is None  # a folder: what is there cannot be read
     os.mkfifo(tmp_path / "fifo")
     assert config(AWS_CONFIG_FILE=str(tmp_path / "fifo")) is None
