@@ -6,7 +6,6 @@ import functools
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import textwrap
 from glob import glob
@@ -48,8 +47,6 @@ def _is_newer(version: str) -> bool:
 @functools.cache
 def _interpreters() -> dict[str, str]:
     found: dict[str, str] = {}
-    if sys.version_info[:2] != (3, 11):  # the others are tried by the oldest that runs these tests
-        return {_version(sys.executable): sys.executable}
     folders = os.environ.get("PATH", "").split(":")
     paths = glob(os.path.expanduser("~/.pyenv/versions/*/bin/python"))
     paths += [path for folder in folders for path in glob(f"{folder}/python[23].[0-9]*[0-9]")]

@@ -157,7 +157,7 @@ def test_the_values_of_a_start_are_brought_up_to_date_before_anything_looks(pyth
 def test_a_value_is_exact(live_run, interpreters, value):
     live_run.write(TOKEN="before")
     for version in ("2.7", "3.11"):
-        if interpreters[version]:
+        if interpreters.get(version):
             said = live_run.talk(
                 interpreters[version],
                 """

@@ -111,7 +111,7 @@ def test_a_file_that_is_not_to_be_believed(live_run, interpreters, how):
         place(live_run, text("two"))
 
     for version in ("2.7", "3.6", "3.11", "3.13"):
-        if interpreters[version]:
+        if interpreters.get(version):
             remove(live_run.path)
             place(live_run, text("one"))
             said = live_run.talk(
@@ -173,7 +173,7 @@ def test_a_run_that_is_none(live_run, interpreters, tmp_path, case):
     }[case]
     code = "import os; print(os.environ['TOKEN'], type(os.environ._data).__name__)"
     for version in ("3.6", "3.11", "3.13"):
-        if interpreters[version]:
+        if interpreters.get(version):
             environ = live_run.environ(AUTHSOME_RUN=name, TOKEN="one")
             if case == "unset":
                 del environ["AUTHSOME_RUN"]

@@ -206,7 +206,7 @@ def test_a_shim_that_cannot_be_written_to_or_read(live_run, interpreters, tmp_pa
     live_run.write(TOKEN="one")
     code = "wait(); say(os.environ['TOKEN'])"
     for version in ("2.7", "3.6", "3.11", "3.13"):
-        if interpreters[version]:
+        if interpreters.get(version):
             path = tmp_path / "shim"
             live_run.write(TOKEN="one")
             said = live_run.talk(
@@ -215,7 +215,7 @@ def test_a_shim_that_cannot_be_written_to_or_read(live_run, interpreters, tmp_pa
             assert said == "two"
     (tmp_path / "shim" / "_authsome_live.py").unlink()
     for version in ("2.7", "3.6", "3.11", "3.13"):
-        if interpreters[version]:
+        if interpreters.get(version):
             said = live_run.talk(
                 interpreters[version], code, "-B", steps=[{"TOKEN": "x"}], TOKEN="one", PYTHONPATH=str(path)
             )
