@@ -48,13 +48,15 @@ class Freshness:
         return f"{how}, then {signal.Signals(self._signal).name}" if self._signal else how
 
     def _asking(self, variable: Variable) -> list[str]:
-        """Who has a helper for its connection."""
+        """Who has a helper for its connection; Docker once its user has named ours in `credHelpers`."""
         credential = self._resolution.used[variable.connection.id]
         if not self._resolution.serves(credential):
             return []
         hosts, _ = self._resolution.serving[variable.connection.id]
-        asking = {"git": hosts.git_hosts, "Docker": hosts.docker_hosts}
-        return [name for name, served in asking.items() if served] or ["AWS"]
+        asking = {"git": hosts.git_hosts, "Docker (by its credHelpers)": hosts.docker_hosts}
+        found = [name for name, served in asking.items() if served]
+        # AWS's tools ask nobody while the environment holds a key.
+        return found or ([] if self._delivery == "env" else ["AWS"])
 
     def until(self, variable: Variable) -> str:
         expires_at = variable.connection.expires_at

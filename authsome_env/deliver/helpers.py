@@ -92,7 +92,7 @@ def _add_git(found: Additions, inherited: Mapping[bytes, bytes], named: Sequence
         return
     before = git_config.count(inherited)
     if before is None:
-        found.warnings.append("git gets no fresh logins: GIT_CONFIG_COUNT is not a number")
+        found.warnings.append("git gets no fresh logins: GIT_CONFIG_COUNT is not a number; unset it")
         return
     entries: list[tuple[bytes, bytes]] = []
     for host, mine in hosts.items():

@@ -75,7 +75,7 @@ def test_they_come_after_what_is_there(before, first):
 def test_a_count_that_git_refuses_stays_as_it_is(before, need):
     found = plan(connection(git_hosts=["a.example"]), GIT_CONFIG_COUNT=before)
     assert found.environ == {}
-    assert found.warnings == ["git gets no fresh logins: GIT_CONFIG_COUNT is not a number"]
+    assert found.warnings == ["git gets no fresh logins: GIT_CONFIG_COUNT is not a number; unset it"]
     line = [need("git"), "config", "--list"]
     environ = {"PATH": os.environ["PATH"], "GIT_CONFIG_COUNT": before}
     assert subprocess.run(line, env=environ, capture_output=True, check=False).returncode != 0
