@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 from .app import inside
 from .app.find import find_connection, pick_field
 from .app.fresh import use_fresh
-from .app.resolve import Selection, known_fields, resolve
+from .app.resolve import known_fields, resolve
+from .app.selection import Selection
 from .app.workspace import Workspace
 from .errors import NotAllowed
 from .model import Connection, Reference, check_provider_name

@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from authsome_env.app.resolve import Resolution, Selection
+    from authsome_env.app.resolve import Resolution
+    from authsome_env.app.selection import Selection
 
     from .flags import EnvOptions
     from .invocation import Invocation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsome_env.app.resolve import Selection
+from authsome_env.app.selection import Selection
 from authsome_env.errors import AuthsomeError
 from authsome_env.model import Reference
 

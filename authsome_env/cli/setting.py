@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.app.resolve import Selection
+from authsome_env.app.selection import Selection
 from authsome_env.app.workspace import Workspace
 from authsome_env.errors import LoginCancelled, UsageError
 from authsome_env.model import Secret
