@@ -18,7 +18,7 @@ from authsome_env.clock import system
 from authsome_env.errors import AuthsomeError, UsageError
 
 from . import light
-from .flags import LIST, Flag, GlobalOptions, Options
+from .flags import LIST, PROGRAMS, Flag, GlobalOptions, Options
 from .invocation import Invocation, OutputClosed
 
 TYPE_CHECKING = False
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from authsome_env.app.served import Served
-
-PROGRAMS = ("git-credential", "docker-credential", "aws-credentials")
 
 
 class _Options(Options):

@@ -166,5 +166,8 @@ class EnvOptions(_SelectOptions):
 if TYPE_CHECKING:
     HotOptions = RunOptions | EnvOptions
 
+PROGRAMS = ("git-credential", "docker-credential", "aws-credentials")
+"""Verbs for programs, not for people; see `credentials`."""
+
 HOT: dict[str, type[HotOptions]] = {"run": RunOptions, "env": EnvOptions}
 """The verbs that must start without Typer."""

@@ -25,8 +25,6 @@ else:
 
 _OWN_FAILURE = 125
 _COMMAND_NOT_STARTED = (126, 127)
-_PROGRAMS = ("git-credential", "docker-credential", "aws-credentials")
-"""Verbs for programs, not for people; see `credentials`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +94,9 @@ def _perform(
     seen: Reading | Glance,
     commands: tuple[Row, ...] | None,
 ) -> int:
-    if seen.verb in _PROGRAMS:
+    from .flags import PROGRAMS
+
+    if seen.verb in PROGRAMS:
         from .credentials import perform as answer
 
         return answer(arguments, invocation)
