@@ -158,7 +158,7 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Act]]:  # 
         case _, Continued():
             return state._replace(stopped=False), []
 
-        case "running", Exited(status) | Failed(status):
+        case ("running", Exited(status)) | ("running" | "replacing", Failed(status)):
             return _ended_by_itself(state._replace(status=status), now)
         case "replacing", Exited(status):
             # By one that came in between, and that would have ended it without us as well.
@@ -216,8 +216,8 @@ def _terminated(state: State, phase: str, now: float) -> tuple[State, list[Act]]
     acts = [Act("forward", _TERM)]
     if state.stopped:
         acts.append(Act("forward", _CONT))  # else it does not see the other one
-    # What reached it before now and has not ended it is no reason for an end that comes after this.
-    return state._replace(phase=phase, deadline=now + state.grace, reached=frozenset()), acts
+    tries = state.tries if now - state.since < AT_ONCE_S else 0
+    return state._replace(phase=phase, deadline=now + state.grace, tries=tries), acts
 
 
 def _ended_by_itself(state: State, now: float) -> tuple[State, list[Act]]:
