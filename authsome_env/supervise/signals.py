@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
+    from typing import NamedTuple
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
+
+    from .named import NamedTuple
 
 BY_KERNEL = 0x80
 BY_QUEUE = -1

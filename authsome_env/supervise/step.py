@@ -14,13 +14,14 @@ it. Times are seconds of a clock that nobody sets: a grace is not longer or shor
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from typing import NamedTuple
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
+
+    from .named import NamedTuple
 
 _CONT, _HUP, _INT, _KILL = signal.SIGCONT, signal.SIGHUP, signal.SIGINT, signal.SIGKILL
 _QUIT, _TERM = signal.SIGQUIT, signal.SIGTERM

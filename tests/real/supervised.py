@@ -1,4 +1,4 @@
-"""Runs of a supervisor for tests: started as by `authsome run`, told by a fifo what happens to their value."""
+"""Runs of a supervisor for tests: started as by `authsome run`, and told what happens to their value."""
 
 from __future__ import annotations
 
