@@ -12,6 +12,8 @@ import select
 from . import descriptors, signals
 from . import step as steps
 from .brief import Brief
+from .ends import relay, stop_as
+from .entries import Entries
 from .harden import hide
 from .inherited import hold_stdio
 from .keeping import LONGEST_WAIT_S
@@ -33,42 +35,22 @@ from .step import (
     Stopped,
 )
 from .tree import Tree
+from .work import Careful
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Collection, Mapping, Sequence
-    from typing import NoReturn, Protocol
+    from collections.abc import Collection, Sequence
 
     from authsome_env.clock import Clock
 
-    from . import keeping
     from .exec import CommandFailed
     from .modes import Modes
     from .plain import Between
     from .signals import Signal
     from .step import Event
+    from .work import Work
 
-    class Work(keeping.Work, Protocol):
-        """What there is to do while the command runs, and what it says of its values."""
-
-        def values(self) -> Mapping[str, bytes]:
-            """The newest. A command is started with them, so that they are no news any more."""
-
-        def news(self) -> float | None:
-            """There are others than `values` gave, and more are expected for so many seconds; None: no."""
-
-        def is_dead(self) -> bool:
-            """A token has come to its end that cannot be renewed."""
-
-        def processes(self) -> Collection[int]:
-            """Those that it has started and not waited for. Whoever is a child of ours is waited for here."""
-
-        def say(self, text: str) -> None:
-            """Tell the user."""
-
-        def end(self) -> None:
-            """The command has ended."""
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
@@ -107,7 +89,7 @@ class Supervisor:
         self._command: Command | None = None
         self._modes: Modes | None = None
         self._is_leader = os.getsid(0) == os.getpid()
-        self._environment = _Environment(brief.environment, brief.delivered)
+        self._environment = Entries(brief.environment, brief.delivered)
         self._given = signals.Signal(0)
         """The one that `step` is asked about."""
         self._events: list[Event] = []
@@ -126,7 +108,7 @@ class Supervisor:
 
         Raises CommandFailed if it could not be started, OSError if no process can.
         """
-        self.work = work
+        self.work = Careful(work, self.brief.delivered, now=self.now, ticks=self.ticks)
         if streams is not None:
             self._streams = streams
         try:
@@ -301,10 +283,10 @@ class Supervisor:
                 same = self._given.number == number
                 self._command.send(self._given if same else signals.Signal(number))
             case Act("relay"):
-                _relay(self._given)
+                relay(self._given)
             case Act("stop", number):
                 if self._streams.suspend():
-                    _stop(number)
+                    stop_as(number)
             case Act("clear"):
                 self._clear()
             case Act("kill"):
@@ -356,112 +338,6 @@ class Supervisor:
         self._caller.leave_folder(come_back=self._restarts)
         command.begin(early)
         self._events += [Signalled(each.number, shared=True) for each in early]
-
-
-class NoWork:
-    """A run with nothing to do while the command runs: nothing of it expires, nothing lies anywhere."""
-
-    def __init__(self, values: Mapping[str, bytes]) -> None:
-        self._values = values
-
-    def waits(self) -> tuple[list[int], list[int]]:
-        return [], []
-
-    def deadline(self) -> float | None:
-        return None
-
-    def step(self, readable: Sequence[int]) -> None:
-        pass
-
-    def values(self) -> Mapping[str, bytes]:
-        return self._values
-
-    def news(self) -> float | None:
-        return None
-
-    def is_dead(self) -> bool:
-        return False
-
-    def processes(self) -> Collection[int]:
-        return ()
-
-    def say(self, text: str) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
-class _Environment:
-    """The entries of the first command, and those of the next: the same, but for the values that we
-    delivered.
-    """
-
-    def __init__(self, entries: Sequence[bytes], delivered: Mapping[str, bytes]) -> None:
-        ours = {os.fsencode(name) + b"=" + value: name for name, value in delivered.items()}
-        self._entries = [(entry, ours.get(entry)) for entry in entries]
-        self._is_first = True
-
-    def with_values(self, values: Mapping[str, bytes]) -> list[bytes]:
-        """The first time they are what they were; one without a value is left out."""
-        if self._is_first:
-            self._is_first = False
-            return [entry for entry, _ in self._entries]
-        found = []
-        for entry, name in self._entries:
-            if name is None:
-                found.append(entry)
-            elif name in values:
-                found.append(os.fsencode(name) + b"=" + values[name])
-        return found
-
-
-def end_as(status: int) -> NoReturn:
-    """End as the command has: with its exit code, or by its signal. Our memory goes to no core file."""
-    if status < 0:
-        number = -status
-        if number not in {signal.SIGKILL, signal.SIGSTOP}:
-            try:
-                signal.signal(number, signal.SIG_DFL)
-            except (OSError, ValueError):
-                pass
-            signals.take(number)
-        os.kill(os.getpid(), number)
-        try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
-        except (OSError, ValueError):
-            pass
-    # Process 1 does not die of a signal that it sends itself.
-    os._exit(status if status >= 0 else 128 - status)
-
-
-def _relay(given: Signal) -> None:
-    """To our parent, whom the command takes for its own."""
-    try:
-        signals.send(os.getppid(), given)
-    except OSError:
-        pass
-
-
-def _stop(number: int) -> None:
-    """Ourselves, so that our caller sees it; until somebody continues us, which may have happened already."""
-    if number == signal.SIGSTOP:
-        if not signals.is_pending(signal.SIGCONT):
-            os.kill(os.getpid(), number)
-        return
-    ours = signal.getsignal(number)
-    if ours == signal.SIG_IGN:
-        signal.signal(number, signal.SIG_DFL)
-    # A CONT takes back what has not stopped us yet. So what comes from here on does; what came before is
-    # seen.
-    os.kill(os.getpid(), number)
-    if signals.is_pending(signal.SIGCONT):
-        signals.take(number)
-    else:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
-        signal.pthread_sigmask(signal.SIG_BLOCK, (number,))
-    if ours == signal.SIG_IGN:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _poll(readers: Sequence[int], writers: Sequence[int], seconds: float | None) -> tuple[set[int], set[int]]:

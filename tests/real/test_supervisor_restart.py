@@ -325,3 +325,14 @@ def test_it_is_small_though_it_had_to_kill(fifo):
             run.tell(f"renew {number}")
             ready(run, str(number))
         assert run.told("VmHWM") <= 24 << 10
+
+
+def test_a_mistake_of_ours_ends_nothing(fifo):
+    """It is said; after a rest all goes on as before."""
+    with Run(python(OBEYS), on_expiry="restart", fifo=fifo) as run:
+        ready(run, "first")
+        run.tell("stumble second")
+        wait_for(lambda: "RuntimeError" in run.said())
+        ready(run, "second")
+        run.tell("renew third")
+        ready(run, "third")

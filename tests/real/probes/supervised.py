@@ -3,8 +3,8 @@
     python -I -S supervised.py ON_EXPIRY GRACE FIFO -- ARGUMENT...
 
 ON_EXPIRY: `none`, `stop`, `restart`. What is written to FIFO, if that is not `-`, is what happens to the
-run's one value, VALUE: `renew TEXT`, `more SECONDS` (others are expected for so long), `die`; what it says
-goes to FIFO.said.
+run's one value, VALUE: `renew TEXT`, `more SECONDS` (others are expected for so long), `die`,
+`stumble TEXT` (renew, and raise what nobody foresaw). What it says goes to FIFO.said.
 """
 
 import os
@@ -43,6 +43,9 @@ class Work:
                 self.until = time.time() + float(rest)
             elif word == "die":
                 self.dead = True
+            elif word == "stumble":
+                self.value = rest.encode()
+                raise RuntimeError
 
     def values(self):
         self.told = self.value
@@ -61,13 +64,15 @@ class Work:
         with open(f"{self.path}.said", "a", encoding="utf-8") as file:
             file.write(text + "\n")
 
-    def end(self):
-        pass
+    def stumble(self, error):
+        self.say(type(error).__name__)
 
 
 def main(descriptor):
+    from authsome_env.supervise.ends import end_as
     from authsome_env.supervise.exec import CommandFailed
-    from authsome_env.supervise.supervising import NoWork, Supervisor, end_as
+    from authsome_env.supervise.supervising import Supervisor
+    from authsome_env.supervise.work import NoWork
 
     supervisor = Supervisor(descriptor, now=time.time, ticks=time.monotonic)
     path = supervisor.brief.work.decode()
