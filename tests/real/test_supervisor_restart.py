@@ -75,7 +75,8 @@ signal.pause(); os._exit(0)
         [*python(code), "", "a b", "\n"], on_expiry="restart", fifo=fifo, before=before, cwd=folder
     ) as run:
         first = run.line()
-        assert "True" in first
+        assert r"Umask:\t0037" in first
+        assert first.endswith(", True)")
         ready(run, "first")
         folder.rename(tmp_path / "elsewhere")
         run.tell("renew second")
@@ -95,11 +96,13 @@ def test_a_command_that_ignores_term_is_killed_after_the_grace(fifo):
 def test_a_stopped_command_can_be_restarted(fifo):
     """Stopped by somebody else's hand, while we run on: as by a debugger."""
     how = {"start_new_session": True, "process_group": None}
-    with Run(python("os.setpgid(0, 0);" + OBEYS), on_expiry="restart", fifo=fifo, **how) as run:
+    code = "def term(*_): say('term'); os._exit(0)\nsignal.signal(15, term); os.setpgid(0, 0);" + OBEYS
+    with Run(python(code), on_expiry="restart", fifo=fifo, **how) as run:
         pid = ready(run, "first")
         os.kill(pid, signal.SIGTTIN)  # which cannot stop us, whose group is an orphaned one
         wait_for(lambda: state(pid) == "T")
         run.tell("renew second")
+        run.expect("term")
         ready(run, "second")
 
 
@@ -136,6 +139,25 @@ def test_grandchildren_in_sessions_of_their_own_go_too(fifo, handler, main):
         assert not lives(grandchild)
         os.kill(run.pid, signal.SIGKILL)
         os.kill(second, signal.SIGKILL)
+
+
+def test_who_is_killed_is_killed_with_all_below(fifo):
+    """They are not asked again, who have had the grace, too."""
+    code = """
+if os.fork() == 0:
+    signal.signal(15, lambda *_: say('asked'))
+    say('child', os.getpid())
+    while True: signal.pause()
+time.sleep(0.3)
+"""
+    with Run(python(code + IGNORES), on_expiry="restart", grace=0.3, fifo=fifo) as run:
+        child = int(run.line().split()[1])
+        ready(run, "first")
+        run.tell("renew second")
+        second = int(run.line().split()[1])
+        ready(run, "second")
+        assert not lives(child)
+        assert lives(second)
 
 
 def test_grandchildren_stay_when_it_ends_by_itself(fifo):
