@@ -157,6 +157,8 @@ complete -c authsome -n '__authsome_at run' -l clean -d 'inherit only the essent
 complete -c authsome -n '__authsome_at run' -l keep-existing -d 'let inherited variables win over injected ones'
 complete -c authsome -n '__authsome_at run' -l deliver -x -a 'env dotenv fifo files' -d 'give the variables by env (the default), dotenv, fifo or files'
 complete -c authsome -n '__authsome_at run' -l path -r -F -d 'make this a symlink to what is delivered'
+complete -c authsome -n '__authsome_at run' -l live -d 'let Python, Node and bash -c see refreshed values in their environment'
+complete -c authsome -n '__authsome_at run' -l no-helpers -d 'let git, AWS and Docker not ask this run for credentials'
 complete -c authsome -n '__authsome_at run' -l on-expiry -x -a 'refresh signal:HUP' -d 'refresh (the default), or signal:NAME after each refresh'
 complete -c authsome -n '__authsome_at run' -l min-ttl -x -d 'refresh first what has less left, as in 5m'
 complete -c authsome -n '__authsome_at run' -l dotenv-for -x -a 'docker systemd' -d 'write the file for docker or systemd instead of most readers'

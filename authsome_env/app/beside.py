@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 
 from authsome_env.deliver import ram
+from authsome_env.deliver.additions import Additions
 from authsome_env.errors import AuthsomeError, NotAllowed
 from authsome_env.supervise import process, record
 from authsome_env.supervise.keeper import Keeper, KeeperFailed, NotPossible
 
+from .inside import VARIABLE
 from .surroundings import built_environment
 
 TYPE_CHECKING = False
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from authsome_env.deliver.deliveries import Choice
+    from authsome_env.deliver.json_text import Value
     from authsome_env.model import Variable
+    from authsome_env.vault.store import Credential
 
-    from .plan import Bound, Plan
+    from .plan import Bound, Plan, State
     from .resolve import Resolution
     from .workspace import Workspace
 
@@ -31,14 +35,20 @@ MODULE = "authsome_env.app.keeping"
 class Beside:
     """One run and its keeper, in the order of the methods."""
 
-    def __init__(self, choice: Choice, environ: Mapping[str, str], *, warn: Callable[[str], None]) -> None:
-        """Starts the keeper's process, which waits for `begin`."""
+    def __init__(
+        self, choice: Choice, environ: Mapping[str, str], *, live: bool, warn: Callable[[str], None]
+    ) -> None:
+        """Starts the keeper's process, which waits for `begin`. `live`: as --live says."""
         self.choice = choice
+        self.live = live
         self.environ = environ
         self.warn = warn
         self.keeper: Keeper | None = None
         self.impossible: NotPossible | None = None
         self.folder = ""
+        self.in_ram = False
+        self.helpers = False
+        self.additions = b""
         try:
             self.keeper = Keeper(MODULE, built_environment(environ))
         except NotPossible as error:
@@ -57,16 +67,73 @@ class Beside:
             if self.choice.kind == "env":
                 return None
         try:
-            self.folder = ram.run_folder(self.environ, record.new_name(), in_ram=self.choice.in_ram)
+            self._make_folder()
         except AuthsomeError as error:
             if self.choice.kind != "env":
                 raise
             self.dismiss()
             self.keeper = None
+            self.folder = ""
             self._go_without(error.message)
             return None
         self.delivery = self.choice.delivery(self.folder)
         return None if self.delivery is None else self.delivery.environment(resolution.variables)
+
+    def _make_folder(self) -> None:
+        """In memory if that can be had. Raises NotAllowed, StorageError."""
+        name = record.new_name()
+        try:
+            self.folder = ram.run_folder(self.environ, name, in_ram=True)
+            self.in_ram = self.keeper is not None
+        except NotAllowed as error:
+            if self.choice.in_ram:
+                raise
+            self.folder = ram.run_folder(self.environ, name, in_ram=False)
+            if self.live:
+                self.warn(f"--live has no effect: {error.message}")
+
+    def complete(
+        self, entries: list[bytes], instead: Mapping[str, bytes] | None, *, helpers: bool, keep_existing: bool
+    ) -> list[bytes]:
+        """The command's environment: `entries`, and what the run adds. `instead`: what `prepare` gave."""
+        made = Additions(entries)
+        present = made.present() if keep_existing else {}
+        made.add({name: value for name, value in (instead or {}).items() if name.encode() not in present})
+        if not self.in_ram:
+            return made.entries
+        made.add({VARIABLE: os.fsencode(self.folder)})
+        if self.live:
+            self._add_live(made)
+        if helpers and self.resolution.is_served:
+            from authsome_env.deliver import helpers as asking
+
+            warnings: list[str] = []
+            made.add(asking.additions(made.present(), self._named(), self.folder, warnings))
+            for warning in warnings:
+                self.warn(warning)
+            self.helpers = True
+        self.additions = made.content()
+        return made.entries
+
+    def _add_live(self, made: Additions) -> None:
+        from authsome_env.deliver import live_environment
+
+        folder = live_environment.shims()
+        if folder:
+            made.add(live_environment.additions(made.present(), folder))
+        else:
+            self.live = False
+            self.warn("--live has no effect: its shims are not installed")
+
+    def _named(self) -> list[dict[str, Value]]:
+        from .telling import entry
+
+        now = self.workspace.now()
+        return [
+            entry(bound, state, credential.connection.status(now))
+            for credential, bound, state in zip(self.resolution.bound, *self._bound(), strict=True)
+            if bound.named
+        ]
 
     def begin(self, word: bytes, *, signal: int, terminal: str) -> None:
         """All is delivered, and the keeper is ready, or there is none. `word`: the command's first.
@@ -101,20 +168,17 @@ class Beside:
         left = ""
         if self.choice.kind != "env":
             left = "; what was delivered stays until an authsome of the same pid namespace removes it"
-        self.warn(f"values will not be refreshed while it runs, since no keeper is possible: {why}{left}")
+        if self.resolution.expires or self.live or left:
+            live = ", --live has no effect" if self.live else ""
+            self.warn(
+                f"values will not be refreshed while it runs{live}, since no keeper is possible: {why}{left}"
+            )
 
     def _plan(self, word: bytes, signal: int, terminal: str) -> Plan:
-        from .plan import Place, Plan, State
+        from .plan import Place, Plan
 
         workspace = self.workspace
-        by_connection: dict[str, list[Variable]] = {}
-        for variable in self.resolution.variables.values():
-            by_connection.setdefault(variable.connection.id, []).append(variable)
-        bound = [_bind(each, self.resolution) for each in by_connection.values()]
-        states = [
-            State.of(each[0].connection, {v.name: v.value.reveal_bytes() for v in each})
-            for each in by_connection.values()
-        ]
+        bound, states = self._bound()
         return Plan(
             Place(
                 workspace.home.path, workspace.vault_name, self.resolution.vault_id, workspace.vault_option
@@ -131,13 +195,32 @@ class Beside:
             path=self.choice.path or "",
             reader=self.choice.reader or "",
             terminal=terminal,
+            additions=self.additions,
+            in_ram=self.in_ram,
+            live=self.live and self.in_ram,
+            helpers=self.helpers,
         )
 
+    def _bound(self) -> tuple[list[Bound], list[State]]:
+        from .plan import State
 
-def _bind(variables: list[Variable], resolution: Resolution) -> Bound:
+        filled: dict[str, list[Variable]] = {}
+        for variable in self.resolution.variables.values():
+            filled.setdefault(variable.connection.id, []).append(variable)
+        bound, states = [], []
+        for credential in self.resolution.bound:
+            variables = filled.get(credential.connection.id, [])
+            values = {each.name: each.value.reveal_bytes() for each in variables}
+            bound.append(_bind(credential, variables, self.resolution))
+            states.append(State.of(credential.connection, values, credential.fields))
+        return bound, states
+
+
+def _bind(credential: Credential, variables: list[Variable], resolution: Resolution) -> Bound:
     from .plan import Bound
 
-    connection = variables[0].connection
+    connection = credential.connection
+    serving, public = resolution.serving[connection.id]
     return Bound(
         connection.id,
         connection.reference,
@@ -146,6 +229,12 @@ def _bind(variables: list[Variable], resolution: Resolution) -> Bound:
         provider_base_url=next((each.base_url for each in variables if each.base_url), None),
         templates={each.name: each.template for each in variables},
         keys=resolution.keys[connection.id],
+        named=connection.id in resolution.named,
+        account=connection.account,
+        public=sorted(public),
+        git_hosts=serving.git_hosts,
+        git_user=serving.git_user,
+        docker_hosts=serving.docker_hosts,
     )
 
 

@@ -14,9 +14,9 @@ from authsome_env.model import check_connection_name, check_provider_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-    from authsome_env.model import Connection, Secret
+    from authsome_env.model import Connection, Reference, Secret
     from authsome_env.vault.store import Credential, Vault
 
     from .workspace import Workspace
@@ -87,9 +87,20 @@ def field_name(workspace: Workspace, credential: Credential, name: str | None, k
     `known`: the fields that the provider's definition has, in its order; none if it is gone.
     Raises UsageError for an unknown name or a choice that must be made, CredentialUnusable for an empty one.
     """
-    fields = credential.fields
-    connection = credential.connection
-    reference = connection.reference
+    login = f"authsome login {credential.connection.provider} -c {credential.connection.name}"
+    return choose_field(
+        credential.fields,
+        name,
+        known,
+        reference=credential.connection.reference,
+        login=login + workspace.vault_option,
+    )
+
+
+def choose_field(
+    fields: Collection[str], name: str | None, known: Sequence[str], *, reference: Reference, login: str
+) -> str:
+    """As `field_name`, of `fields`. `login`: what to type for one that was left out."""
     names = list(known or fields)
     if name is None:
         if "access_token" in fields:
@@ -105,7 +116,7 @@ def field_name(workspace: Workspace, credential: Credential, name: str | None, k
     if name in known:
         raise CredentialUnusable(
             f"{reference} was logged in without {name}",
-            f"authsome login {connection.provider} -c {connection.name}{workspace.vault_option} --force",
+            f"{login} --force",
         )
     raise UsageError(
         f"{reference} has no field {name}{nearest(name, names)}",

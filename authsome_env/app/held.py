@@ -21,6 +21,7 @@ class Held:
     """
 
     __slots__ = (
+        "_asked",
         "_said",
         "bound",
         "busy",
@@ -52,6 +53,8 @@ class Held:
         """It was logged out, or is another account's by now."""
         self.error: tuple[str, str, str] | None = None
         """Name, message and hint of the last failure."""
+        self._asked = 0
+        """The generation whose token was refused, by the word of somebody who was given it; 0: none."""
         self._said: set[str] = set()
 
     def renew_at(self, min_ttl: float) -> float | None:
@@ -59,7 +62,28 @@ class Held:
         if self.busy or self.stranger:
             return None
         due = schedule.due_at(self.state, min_ttl, self.chance, self.took)
+        if self._is_asked_for and self.state.renewable and not self.state.refused:
+            due = 0.0
         return None if due is None else max(due, self.retry_at)
+
+    def ask(self, generation: int) -> None:
+        """Somebody was refused with the token of that generation: renew it though it is not due, once."""
+        if generation == self.state.generation:
+            self._asked = generation
+
+    @property
+    def _is_asked_for(self) -> bool:
+        return self._asked == self.state.generation
+
+    def status(self, now: float) -> str:
+        """As `Connection.status`, of what the run has in hand: a dead token is expired, also while a new one
+        is tried for; one that lives is served, also if it cannot be renewed any more.
+        """
+        if self.state.refused and (self.is_past(now) or self.state.expires_at is None or self._is_asked_for):
+            return "invalid"
+        if self.is_past(now):
+            return "expired"
+        return "expiring" if self.error or self.stranger or self.state.refused else "connected"
 
     def forget_later_times(self, now: float) -> None:
         """What was put off by a clock that has been put back since is not put off any more."""
@@ -116,7 +140,7 @@ class Held:
         self._said.add(key)
         return text
 
-    def _news(self, now: float) -> tuple[str, str]:
+    def _news(self, now: float) -> tuple[str, str]:  # noqa: PLR0911 - a table
         reference = self.bound.reference
         login = f"authsome login {reference.provider} -c {reference.connection}{self.vault_option}"
         name, message, hint = self.error or ("", "", "")
@@ -127,6 +151,8 @@ class Held:
             return "refused", f"{what}{self._left(now)}: {login}"
         if name == _REFUSED:  # not for good, but nothing mends it by itself
             return "mend", f"{message}{self._left(now)}: {hint}"
+        if self._is_asked_for and not self.state.renewable:
+            return "asked", f"the token of {reference} was refused, and cannot be refreshed: {login}"
         if self.is_past(now) and not self.state.renewable:
             return "over", f"{reference} is expired: {login}"
         if self.is_past(now) and self.failures:

@@ -10,7 +10,7 @@ from authsome_env.packed import pack, unpack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, Self
 
     from authsome_env.model import Connection
@@ -22,14 +22,26 @@ def pack_texts(texts: Mapping[str, str]) -> bytes:
     return pack({name: text.encode("utf-8", "surrogateescape") for name, text in texts.items()})
 
 
+def pack_words(words: Sequence[str]) -> bytes:
+    """None has a blank in it."""
+    return " ".join(words).encode()
+
+
+def unpack_words(packed: bytes) -> list[str]:
+    return packed.decode().split()
+
+
 def unpack_texts(packed: bytes) -> dict[str, str]:
     return {name: raw.decode("utf-8", "surrogateescape") for name, raw in unpack(packed).items()}
 
 
 class State:
-    """How a connection is, as far as a run has to do with it. `values`: its variables', rendered."""
+    """How a connection is, as far as a run has to do with it.
 
-    __slots__ = ("expires_at", "generation", "lifetime", "refused", "renewable", "values")
+    `values`: its variables', rendered; `fields`: the credential's.
+    """
+
+    __slots__ = ("expires_at", "fields", "generation", "lifetime", "refused", "renewable", "values")
 
     def __init__(
         self,
@@ -40,6 +52,7 @@ class State:
         renewable: bool,
         refused: bool,
         values: Mapping[str, bytes],
+        fields: Mapping[str, bytes] | None = None,
     ) -> None:
         self.generation = generation
         self.expires_at = expires_at
@@ -47,9 +60,10 @@ class State:
         self.renewable = renewable
         self.refused = refused
         self.values = dict(values)
+        self.fields = dict(fields or {})
 
     @classmethod
-    def of(cls, connection: Connection, values: Mapping[str, bytes]) -> Self:
+    def of(cls, connection: Connection, values: Mapping[str, bytes], fields: Mapping[str, Secret]) -> Self:
         return cls(
             generation=connection.generation,
             expires_at=connection.expires_at,
@@ -57,6 +71,7 @@ class State:
             renewable=connection.renewable,
             refused=connection.refused,
             values=values,
+            fields={name: secret.reveal_bytes() for name, secret in fields.items()},
         )
 
     def pack(self) -> bytes:
@@ -68,6 +83,7 @@ class State:
                 "renewable": b"1" * self.renewable,
                 "refused": b"1" * self.refused,
                 "values": pack(self.values),
+                "fields": pack(self.fields),
             }
         )
 
@@ -81,13 +97,18 @@ class State:
             renewable=bool(fields["renewable"]),
             refused=bool(fields["refused"]),
             values=unpack(fields["values"]),
+            fields=unpack(fields["fields"]),
         )
 
 
 class Bound:
-    """A connection that a run is bound to from its start: whose it is, its part keys, what it fills."""
+    """A connection that a run is bound to from its start: whose it is, its keys, what it fills and serves."""
 
-    __slots__ = ("account_id", "base_url", "id", "keys", "provider_base_url", "reference", "templates")
+    __slots__ = (
+        *("account", "account_id", "base_url", "git_user", "id", "keys", "named", "provider_base_url"),
+        *("reference", "templates", "public", "git_hosts", "docker_hosts"),
+    )
+    _LISTS = ("public", "git_hosts", "docker_hosts")
 
     def __init__(
         self,
@@ -99,6 +120,12 @@ class Bound:
         provider_base_url: str | None,
         templates: Mapping[str, str],
         keys: Mapping[str, bytes],
+        named: bool = False,
+        account: str | None = None,
+        public: Iterable[str] = (),
+        git_hosts: Iterable[str] = (),
+        git_user: str = "",
+        docker_hosts: Iterable[str] = (),
     ) -> None:
         self.id = connection_id
         self.reference = reference
@@ -109,6 +136,14 @@ class Bound:
         self.templates = dict(templates)
         """By variable."""
         self.keys = keys
+        self.named = named
+        """By the user; otherwise it is there because it is a default connection."""
+        self.account = account
+        self.public = list(public)
+        """The fields that are no secret."""
+        self.git_hosts = list(git_hosts)
+        self.git_user = git_user
+        self.docker_hosts = list(docker_hosts)
 
     @property
     def owner(self) -> tuple[str | None, str | None]:
@@ -131,9 +166,13 @@ class Bound:
             "account_id": self.account_id,
             "base_url": self.base_url,
             "provider_base_url": self.provider_base_url,
+            "account": self.account,
+            "git_user": self.git_user,
         }
         return pack(
             {
+                "named": b"1" * self.named,
+                **{name: pack_words(getattr(self, name)) for name in self._LISTS},
                 "texts": pack_texts({name: text for name, text in texts.items() if text is not None}),
                 "templates": pack_texts(self.templates),
                 "keys": pack(self.keys),
@@ -149,6 +188,10 @@ class Bound:
             Reference(texts["provider"], texts["name"]),
             account_id=texts.get("account_id"),
             base_url=texts.get("base_url"),
+            account=texts.get("account"),
+            git_user=texts["git_user"],
+            named=bool(fields["named"]),
+            **{name: unpack_words(fields[name]) for name in cls._LISTS},
             provider_base_url=texts.get("provider_base_url"),
             templates=unpack_texts(fields["templates"]),
             keys=unpack(fields["keys"]),
@@ -178,8 +221,20 @@ class Plan:
     """All that a keeper is told. `pid`: of the command; `delivery`: its kind; `signal`: 0 for none."""
 
     TEXTS = ("folder", "command", "delivery", "path", "reader", "terminal")
+    SWITCHES = ("in_ram", "live", "helpers")
 
-    __slots__ = ("bound", "environ", "min_ttl", "pid", "place", "signal", "states", *TEXTS)
+    __slots__ = (
+        "additions",
+        "bound",
+        "environ",
+        "min_ttl",
+        "pid",
+        "place",
+        "signal",
+        "states",
+        *TEXTS,
+        *SWITCHES,
+    )
 
     def __init__(
         self,
@@ -191,6 +246,10 @@ class Plan:
         min_ttl: float,
         signal: int,
         environ: Mapping[str, str],
+        additions: bytes = b"",
+        in_ram: bool = False,
+        live: bool = False,
+        helpers: bool = False,
         **texts: str,
     ) -> None:
         self.place = place
@@ -201,6 +260,12 @@ class Plan:
         self.signal = signal
         self.environ = environ
         """What helpers get for their environment."""
+        self.additions = additions
+        """What the command's environment has got besides its variables; see `deliver.additions`."""
+        self.in_ram = in_ram
+        """The folder is; only then programs are told anything there."""
+        self.live = live
+        self.helpers = helpers
         self.folder = texts["folder"]
         self.command = texts["command"]
         """Its first word, for `ps`."""
@@ -220,6 +285,8 @@ class Plan:
                 "pid": b"%d" % self.pid,
                 "min_ttl": _number(self.min_ttl),
                 "signal": b"%d" % self.signal,
+                "additions": self.additions,
+                **{name: b"1" * getattr(self, name) for name in self.SWITCHES},
                 "connections": pack_each([pack_each([b.pack(), s.pack()]) for b, s in pairs]),
             }
         )
@@ -229,6 +296,7 @@ class Plan:
         fields = unpack(packed)
         pairs = [unpack_each(pair) for pair in unpack_each(fields["connections"])]
         texts: dict[str, Any] = unpack_texts(fields["texts"])
+        texts |= {name: bool(fields[name]) for name in cls.SWITCHES}
         return cls(
             Place.unpack(fields["place"]),
             [Bound.unpack(bound) for bound, _ in pairs],
@@ -237,6 +305,7 @@ class Plan:
             min_ttl=float(fields["min_ttl"]),
             signal=int(fields["signal"]),
             environ=unpack_texts(fields["environ"]),
+            additions=fields["additions"],
             **texts,
         )
 

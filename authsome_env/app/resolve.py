@@ -22,9 +22,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
+    from authsome_env.providers.serving import Serving
     from authsome_env.vault.store import Credential, Vault
 
     from .workspace import Workspace
+
+
+_ACCESS_KEY = frozenset(("access_key_id", "secret_access_key"))
+"""The fields of a credential that requests are signed by the AWS way."""
 
 
 class Selection:
@@ -97,18 +102,42 @@ def parse_map(text: str) -> tuple[str, Reference]:
 class Resolution:
     """What a run gets: `variables` to set, `removed` names to take out, `warnings` to show once."""
 
-    __slots__ = ("keys", "removed", "variables", "vault_id", "warnings")
+    __slots__ = ("keys", "named", "removed", "serving", "used", "variables", "vault_id", "warnings")
 
     def __init__(self) -> None:
         self.vault_id = ""
         self.keys: dict[str, dict[str, bytes]] = {}
         """By connection id, the keys of its parts, if they were asked for."""
+        self.used: dict[str, Credential] = {}
+        """By connection id, as fresh as it was handed out; also some that fill nothing."""
+        self.named: set[str] = set()
+        """The ids of those that the user named."""
+        self.serving: dict[str, tuple[Serving, frozenset[str]]] = {}
+        """By id, as `serves` tells, if it was asked for."""
         self.variables: dict[str, Variable] = {}
         self.removed: set[str] = set()
         self.warnings: list[str] = []
 
     def values(self) -> dict[str, bytes]:
         return {name: variable.value.reveal_bytes() for name, variable in self.variables.items()}
+
+    @property
+    def bound(self) -> list[Credential]:
+        """What the run stands on: the connections that fill a variable, or that the user named."""
+        ids = {variable.connection.id for variable in self.variables.values()} | self.named
+        return [used for used in self.used.values() if used.connection.id in ids]
+
+    def serves(self, credential: Credential) -> bool:
+        """Whether helpers are there for it: only for what the user named."""
+        connection = credential.connection
+        if connection.id not in self.named or connection.id not in self.serving:
+            return False
+        hosts, _ = self.serving[connection.id]
+        return bool(hosts.git_hosts or hosts.docker_hosts) or credential.fields.keys() >= _ACCESS_KEY
+
+    @property
+    def is_served(self) -> bool:
+        return any(map(self.serves, self.used.values()))
 
     @property
     def expires(self) -> bool:
@@ -122,6 +151,7 @@ def resolve(
     renewing: bool = True,
     min_ttl: float | None = None,
     keys: Callable[[Resolution], bool] | None = None,
+    helpers: bool = False,
     found: Callable[[Sequence[Credential]], None] | None = None,
 ) -> Resolution:
     """Raises UsageError (two named connections fill one variable), what finding and using a named
@@ -129,7 +159,8 @@ def resolve(
 
     `renewing`: refresh what is due first; not for who only wants to know the variables' names. `min_ttl`: the
     seconds that the user wants a token to have left. `keys`: whether that resolution is to have part keys.
-    `found`: is told of the connections as soon as they are known, before anything is done with them.
+    `helpers`: see which of the named ones they serve. `found`: is told of the connections as soon as they are
+    known, before anything is done with them.
     """
     if selection.empty:
         return Resolution()
@@ -137,6 +168,8 @@ def resolve(
         resolver = _Resolver(workspace, vault, selection, renewing=renewing, min_ttl=min_ttl)
         resolver.found = found
         resolution = resolver.resolve()
+        if helpers:
+            resolver.add_serving([resolution.used[each] for each in resolution.named])
         if keys is not None and keys(resolution):
             resolver.add_keys()
         return resolution
@@ -177,8 +210,6 @@ class _Resolver:
         """The connections that fill the same variables, and by variable their claims."""
         self.definitions: dict[str, QuickDefinition] = {}
         self.claimed = False
-        self.used: dict[str, Credential] = {}
-        """By connection id, as fresh as it was handed out."""
 
     def resolve(self) -> Resolution:
         named = [self._find(reference) for reference in self.selection.named]
@@ -214,10 +245,25 @@ class _Resolver:
 
     def add_keys(self) -> None:
         self.result.vault_id = self.vault.id
-        for variable in self.result.variables.values():
-            connection_id = variable.connection.id
-            if connection_id not in self.result.keys:
-                self.result.keys[connection_id] = self.vault.part_keys(self.used[connection_id])
+        bound = self.result.bound
+        for credential in bound:
+            self.result.keys[credential.connection.id] = self.vault.part_keys(credential)
+        self.add_serving(bound)
+
+    def add_serving(self, credentials: Iterable[Credential]) -> None:
+        from .serves import serves
+
+        for credential in credentials:
+            connection_id = credential.connection.id
+            if connection_id not in self.result.serving:
+                self.result.serving[connection_id] = serves(self.workspace, self.vault, credential)
+
+    def _use(self, credential: Credential, *, named: bool) -> Credential:
+        credential = self.fresh.use(credential)
+        self.result.used[credential.connection.id] = credential
+        if named:
+            self.result.named.add(credential.connection.id)
+        return credential
 
     def _find(self, reference: Reference) -> Credential:
         return find_connection(self.workspace, self.vault, reference.provider, reference.connection)
@@ -268,9 +314,8 @@ class _Resolver:
     def _claims_of(
         self, credential: Credential, definition: QuickDefinition, *, named: bool
     ) -> dict[str, Claim]:
-        credential = self.fresh.use(credential)
+        credential = self._use(credential, named=named)
         connection = credential.connection
-        self.used[connection.id] = credential
         values = credential.fields
         base_url = connection.base_url or definition.base_url
         if base_url is not None:
@@ -306,9 +351,8 @@ class _Resolver:
     def _mapped(self, found: Sequence[Credential]) -> dict[str, Variable]:
         variables = {}
         for (name, reference), each in zip(self.selection.maps, found, strict=True):
-            credential = self.fresh.use(each)
+            credential = self._use(each, named=True)
             known, _ = known_fields(self.workspace, self.vault, reference.provider)
             field = field_name(self.workspace, credential, reference.field, known)
-            self.used[credential.connection.id] = credential
             variables[name] = Variable(name, credential.fields[field], credential.connection, f"{{{field}}}")
         return variables

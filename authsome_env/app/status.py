@@ -76,6 +76,8 @@ class Status:
             "connections": [str(bound.reference) for bound in plan.bound],
             "delivery": plan.delivery,
             "path": plan.path or None,
+            "live": plan.live,
+            "helpers": plan.helpers,
             "started_at": self.began,
             "next_refresh": self.next_refresh,
             "notice": self._notice,

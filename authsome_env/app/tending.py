@@ -10,9 +10,11 @@ from authsome_env.supervise import process
 
 from . import schedule
 from .errand import Errand
+from .hearing import Hearing
 from .held import Held
 from .sending import Sent
 from .status import Status
+from .telling import Telling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Tending:
         ]
         choice = Choice(plan.delivery, plan.path or None, plan.reader or None)
         self.delivery = choice.delivery(plan.folder)
+        self.telling = Telling(plan) if plan.in_ram else None
+        self.hearing = Hearing(plan.folder)
         self.status = Status(plan, now=now)
         self.helpers: list[Sent] = []
         self.generation = 0
@@ -64,11 +68,15 @@ class Tending:
         if self.delivery is not None:
             self._write()
             self.delivery.serve()
+        if self.telling is not None:
+            self.telling.begin(self.held, self.now())
+            self.hearing.open()
         self.status.next_refresh = self._next_refresh()
         self.status.write()
 
     def end(self) -> None:
         """The command has ended. Helpers that have begun go on by themselves."""
+        self.hearing.close()
         if self.delivery is not None:
             self.delivery.remove()
 
@@ -76,7 +84,8 @@ class Tending:
 
     def waits(self) -> tuple[list[int], list[int]]:
         readers, writers = self.delivery.waits() if self.delivery is not None else ([], [])
-        return [*(helper.fileno() for helper in self.helpers), *readers], writers
+        helpers = [helper.fileno() for helper in self.helpers]
+        return [*helpers, *readers, *self.hearing.waits()], writers
 
     def deadline(self) -> float | None:
         now = self.now()
@@ -92,6 +101,8 @@ class Tending:
             times.append(now + _LOOK_S)
         if self.delivery_failures:
             times.append(self.deliver_at)
+        elif self.telling is not None and self.telling.retry_at is not None:
+            times.append(self.telling.retry_at)
         elif self.news:
             times.append(now + _SETTLE_LOOK_S)  # the command is about to be signalled
         return min(times, default=None)
@@ -102,6 +113,10 @@ class Tending:
             self._hear(helper, now)
         if self.delivery is not None:
             self.delivery.step()
+        for connection, generation in self.hearing.hear():
+            for held in self.held:
+                if held.bound.id == connection:
+                    held.ask(generation)
         self._renew(now)
         self._look()
         for held in self.held:
@@ -206,6 +221,27 @@ class Tending:
 
     def _deliver(self, now: float) -> None:
         """Write what has changed, then tell the command. What cannot be written is tried again."""
+        delivered = self._deliver_set(now)
+        if self._tell(now) and delivered and self.news and self._is_settled(now):
+            self.news = False
+            self._signal()
+
+    def _tell(self, now: float) -> bool:
+        """Whether the programs of the run can know all."""
+        if self.telling is None:
+            return True
+        told, notice = self.telling.update(self.held, now)
+        if notice:
+            self.status.say(notice)
+        if told and self.hearing.lost():
+            try:
+                self.hearing.open()
+            except AuthsomeError:
+                pass  # tried again at the next step
+        return told
+
+    def _deliver_set(self, now: float) -> bool:
+        """Whether it is as it should be."""
         if self.delivery is not None:
             changed = self._values(now) != self.delivered
             wanted = changed or self.delivery.lost()
@@ -221,12 +257,10 @@ class Tending:
                     self.delivery_failures += 1
                     self.deliver_at = now + schedule.pause(self.delivery_failures, 0.0)
                     self.status.say(f"{error.message}: {error.hint}")
-                    return
+                    return False
             if self.delivery_failures:
-                return
-        if self.news and self._is_settled(now):
-            self.news = False
-            self._signal()
+                return False
+        return True
 
     def _write(self) -> None:
         assert self.delivery is not None  # noqa: S101

@@ -114,7 +114,7 @@ class Updating:
         found = vault.get(bound.id)
         if found is None:  # deleted between the two lines
             return Finding()
-        state = State.of(found.connection, bound.render(found.fields))
+        state = State.of(found.connection, bound.render(found.fields), found.fields)
         if bound.id != self.errand.renew or self.failure is None:
             return Finding(state)
         failure = self.failure

@@ -119,8 +119,14 @@ def print_variables(
     elif _is_terminal(invocation) and not show_secret:
         _show_redacted(resolution, format_, invocation, typed)
     else:
-        removed = sorted(resolution.removed)
-        invocation.data(formats.render(format_, resolution.values(), removed, quoted=quoted))
+        values, removed = resolution.values(), resolution.removed
+        if "AUTHSOME_RUN" in invocation.environ and format_ in formats.SHELLS:
+            from authsome_env.app.outer import changes
+
+            back, gone = changes(invocation.environ)
+            values = {**back, **values}
+            removed = (removed | gone) - values.keys()
+        invocation.data(formats.render(format_, values, sorted(removed), quoted=quoted))
 
 
 def _is_terminal(invocation: Invocation) -> bool:

@@ -12,7 +12,7 @@ from .table import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from authsome_env.app.resolve import Resolution
     from authsome_env.model import Variable
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 
 
 class Freshness:
-    """How variables stay fresh under a delivery, with a signal's number or 0."""
+    """How variables stay fresh under a delivery, with a signal's number or 0, --live and helpers."""
 
-    def __init__(self, delivery: str, number: int) -> None:
+    def __init__(self, resolution: Resolution, delivery: str, number: int, *, live: bool) -> None:
+        self._resolution = resolution
         self._delivery = delivery
         self._signal = number
+        self._live = live
 
     def kept(self, variable: Variable) -> bool:
         """Whether the command can always have a live value."""
         connection = variable.connection
-        return connection.expires_at is None or (self._delivery != "env" and connection.renewable)
+        changes = self._live or self._delivery != "env"
+        return connection.expires_at is None or (changes and connection.renewable)
 
     def words(self, variable: Variable) -> str:
         connection = variable.connection
@@ -38,11 +41,43 @@ class Freshness:
             return "does not expire"
         if not connection.renewable:
             return "cannot be refreshed"
-        how = "fixed at the start" if self._delivery == "env" else _REREAD[self._delivery]
+        how = _LIVE if self._live else _WAYS[self._delivery]
+        asking = self._asking(variable)
+        if asking:
+            how += f"; asked by {' and '.join(asking)}"
         return f"{how}, then {signal.Signals(self._signal).name}" if self._signal else how
 
+    def _asking(self, variable: Variable) -> list[str]:
+        """Who has a helper for its connection."""
+        credential = self._resolution.used[variable.connection.id]
+        if not self._resolution.serves(credential):
+            return []
+        hosts, _ = self._resolution.serving[variable.connection.id]
+        asking = {"git": hosts.git_hosts, "Docker": hosts.docker_hosts}
+        return [name for name, served in asking.items() if served] or ["AWS"]
 
-_REREAD = {
+    def until(self, variable: Variable) -> str:
+        expires_at = variable.connection.expires_at
+        if expires_at is None:
+            return "-"
+        if not self.kept(variable):
+            return describe_time(expires_at)
+        return f"it ends; in other programs {describe_time(expires_at)}" if self._live else "it ends"
+
+    def advice(self, variables: Iterable[Variable]) -> str | None:
+        """Which flag would keep those fresh that go stale; None: there are none, or it is not for a flag."""
+        stale = [each.name for each in variables if each.connection.renewable and not self.kept(each)]
+        if not stale:
+            return None
+        return (
+            f"to keep {', '.join(sorted(stale))} fresh: --live, for Python, Node and bash -c; "
+            "--deliver dotenv, for what reads a file again"
+        )
+
+
+_LIVE = "live in Python, Node and bash -c"
+_WAYS = {
+    "env": "fixed at the start",
     "dotenv": "file rewritten",
     "files": "files rewritten",
     "fifo": "at each read",
@@ -62,6 +97,7 @@ def explain(
     chosen = sorted(resolution.variables.items())
     names = {entry.partition(b"=")[0] for entry in environment}
     removed = sorted(name for name in resolution.removed if name.encode() not in names)
+    advice = freshness.advice(variable for name, variable in chosen if name not in kept)
     if invocation.json:
         rows = [
             {
@@ -74,7 +110,7 @@ def explain(
             }
             for name, variable in chosen
         ]
-        invocation.data(json.dumps({"variables": rows, "removed": removed}) + "\n")
+        invocation.data(json.dumps({"variables": rows, "removed": removed, "advice": advice}) + "\n")
         return 0
     cells = [
         [
@@ -86,7 +122,7 @@ def explain(
                 else (
                     expires_in(variable.connection, now),
                     freshness.words(variable),
-                    _until(variable, freshness),
+                    freshness.until(variable),
                 )
             ),
         ]
@@ -95,11 +131,6 @@ def explain(
     cells += [[name, "(taken out)", "-", "-", "-"] for name in removed]
     heads = ("VARIABLE", "CONNECTION", "EXPIRES IN", "STAYS FRESH", "UNTIL")
     invocation.data(table(heads, cells, invocation))
+    if advice:
+        invocation.say(advice)
     return 0
-
-
-def _until(variable: Variable, freshness: Freshness) -> str:
-    expires_at = variable.connection.expires_at
-    if expires_at is None:
-        return "-"
-    return "it ends" if freshness.kept(variable) else describe_time(expires_at)

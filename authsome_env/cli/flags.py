@@ -60,6 +60,8 @@ RUN = (
     Flag("--deliver", VALUE, "give the variables by env (the default), dotenv, fifo or files", "HOW"),
     Flag("--path", VALUE, "make this a symlink to what is delivered", "FILE"),
     Flag("--dotenv-for", VALUE, "write the file for docker or systemd instead of most readers", "READER"),
+    Flag("--live", SWITCH, "let Python, Node and bash -c see refreshed values in their environment"),
+    Flag("--no-helpers", SWITCH, "let git, AWS and Docker not ask this run for credentials"),
     Flag("--on-expiry", VALUE, "refresh (the default), or signal:NAME after each refresh", "WHAT"),
     Flag("--min-ttl", VALUE, "refresh first what has less left, as in 5m", "TIME"),
     _STRICT,
@@ -144,6 +146,8 @@ class RunOptions(_SelectOptions):
     deliver: str | None
     path: str | None
     dotenv_for: str | None
+    live: bool
+    no_helpers: bool
     on_expiry: str | None
     min_ttl: str | None
     explain: bool

@@ -110,6 +110,11 @@ def _perform(
         say_notices(runs, invocation)
     if reading:
         return carry(reading.options, invocation)
+    if seen.verb == "token" and "AUTHSOME_RUN" in invocation.environ:
+        from .token_inside import perform as tell
+
+        if tell(arguments, invocation):
+            return 0
     from .program import perform as perform_by_typer
 
     return perform_by_typer(arguments, invocation, carry, commands)

@@ -27,7 +27,10 @@ def ps(invocation: Invocation) -> None:
     """
     found = [record for folder in runs.sweep(invocation.environ) if (record := _read(folder))]
     if invocation.json:
-        rows = [{**{name: record[name] for name in _SHOWN}, "keeper": _keeper(record)} for record in found]
+        rows = [
+            {**{name: record[name] for name in _SHOWN}, **_switches(record), "keeper": _keeper(record)}
+            for record in found
+        ]
         invocation.data(json.dumps({"runs": rows}) + "\n")
         return
     if not found:
@@ -39,7 +42,7 @@ def ps(invocation: Invocation) -> None:
             str(record["pid"]),
             record["command"],
             ", ".join(record["connections"]) or "-",
-            record["delivery"],
+            ", ".join([record["delivery"], *(name for name, on in _switches(record).items() if on)]),
             _next(record, now),
             _notice(record),
         ]
@@ -57,6 +60,11 @@ def _read(folder: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and record.keys() >= {*_SHOWN, "keeper_pid", "shown"} else None
+
+
+def _switches(record: dict[str, Any]) -> dict[str, bool]:
+    """None of them in the record of an older version."""
+    return {name: record.get(name) is True for name in ("live", "helpers")}
 
 
 def _keeper(record: dict[str, Any]) -> int | None:

@@ -27,6 +27,8 @@ else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
 _SIGNAL = "signal:"
+_RUN = b"AUTHSOME_RUN="
+"""Whoever has it was started by a run."""
 
 
 def run(options: RunOptions, invocation: Invocation) -> int:
@@ -36,9 +38,14 @@ def run(options: RunOptions, invocation: Invocation) -> int:
             "no command to run", "authsome run -- COMMAND, as in authsome run -- python agent.py"
         )
     choice = Choice.parse(deliver=options.deliver, path=options.path, dotenv_for=options.dotenv_for)
+    if options.live and choice.kind != "env":
+        raise UsageError(
+            f"--live keeps the environment fresh, and --deliver {choice.kind} puts nothing into it",
+            "leave out one of them",
+        )
     number = _signal_of(options.on_expiry)
     min_ttl = None if options.min_ttl is None else parse_duration(options.min_ttl)
-    start = _Start(choice, invocation)
+    start = _Start(choice, invocation, live=options.live)
     if not options.explain and start.is_likely(options):
         start.begin()
     # After that, since a keeper gets ready while these are loaded.
@@ -55,6 +62,7 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         selection,
         min_ttl=min_ttl,
         keys=None if options.explain else start.is_kept,
+        helpers=not options.no_helpers,
         found=None if options.explain else start.expect,
     )
     if not invocation.quiet:
@@ -64,13 +72,20 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         from .explain import Freshness, explain
 
         environment = _environment(resolution, options)
-        return explain(resolution, environment, invocation, Freshness(choice.kind, number))
+        freshness = Freshness(resolution, choice.kind, number, live=options.live)
+        return explain(resolution, environment, invocation, freshness)
     command = _command(options.rest)
     beside = start.beside(resolution)
     if beside is None:
         return replace_process(command, _environment(resolution, options))
     try:
-        environment = _environment(resolution, options, beside.prepare(workspace, resolution))
+        instead = beside.prepare(workspace, resolution)
+        environment = beside.complete(
+            _environment(resolution, options, delivered=instead is not None),
+            instead,
+            helpers=not options.no_helpers,
+            keep_existing=options.keep_existing,
+        )
         beside.begin(command[0], signal=number, terminal=terminal_of(invocation.stderr))
         return replace_process(command, environment)
     finally:
@@ -80,18 +95,21 @@ def run(options: RunOptions, invocation: Invocation) -> int:
 class _Start:
     """Whether a keeper is wanted, and one that is started as soon as it looks like it."""
 
-    def __init__(self, choice: Choice, invocation: Invocation) -> None:
+    def __init__(self, choice: Choice, invocation: Invocation, *, live: bool) -> None:
         self.choice = choice
+        self.live = live
         self.invocation = invocation
         self._begun: Beside | None = None
 
     def is_kept(self, resolution: Resolution) -> bool:
         """Whether there is anything to do while the command runs, or after it."""
-        return self.choice.kind != "env" or resolution.expires
+        if self.choice.kind != "env" or resolution.expires or resolution.is_served:
+            return True
+        return self.live and bool(resolution.variables)  # a new login is to reach it
 
     def is_likely(self, options: RunOptions) -> bool:
         """Before anything is known of the connections: some of this home have been refreshed before."""
-        if self.choice.kind != "env":
+        if self.choice.kind != "env" or self.live:
             return True
         if options.none or options.provider:
             return False
@@ -118,19 +136,26 @@ class _Start:
         if self._begun is None:
             from authsome_env.app.beside import Beside
 
-            self._begun = Beside(self.choice, self.invocation.environ, warn=self.invocation.warn)
+            self._begun = Beside(
+                self.choice, self.invocation.environ, live=self.live, warn=self.invocation.warn
+            )
         return self._begun
 
 
-def _environment(
-    resolution: Resolution, options: RunOptions, instead: dict[str, bytes] | None = None
-) -> list[bytes]:
-    """The command's. `instead`: of the variables; they are in no case the inherited ones then."""
-    delivered = set() if instead is None else set(resolution.variables)
+def _environment(resolution: Resolution, options: RunOptions, *, delivered: bool = False) -> list[bytes]:
+    """The command's, without what is beside it.
+
+    `delivered`: the variables reach it in another way; they are in no case the inherited ones then.
+    """
+    entries = inherited.environment()
+    if any(entry.startswith(_RUN) for entry in entries):
+        from authsome_env.app.outer import take_back
+
+        entries = take_back(entries)
     return build(
-        inherited.environment(),
-        resolution.values() if instead is None else instead,
-        resolution.removed | delivered,
+        entries,
+        {} if delivered else resolution.values(),
+        resolution.removed | (set(resolution.variables) if delivered else set()),
         clean=options.clean,
         passed=options.pass_,
         dropped=options.drop,

@@ -10,17 +10,22 @@ from authsome_env.app.resolve import known_fields
 from authsome_env.deliver.text import utf8
 from authsome_env.model import Reference
 
-from . import arguments
+from . import arguments, token_inside
 from .invocation import Invocation
 from .setting import workspace_of
 
 
 def token(invocation: Invocation, reference: arguments.Reference) -> None:
-    """The access token, or the API key's only field; name a field with #field.
+    """The access token, or the API key's only field; name a field with #field. In a command of `authsome run`
+    it comes from the run, which needs no key and has no other connections.
 
     Example: OPENAI_API_KEY="$(authsome token openai:work)" python agent.py
     """
     wanted = Reference.parse(reference)
+    told = token_inside.find(wanted, invocation)
+    if told is not None:
+        token_inside.answer(reference, told, invocation)
+        return
     workspace = workspace_of(invocation)
     with workspace.open() as vault:
         found = find_connection(workspace, vault, wanted.provider, wanted.connection)

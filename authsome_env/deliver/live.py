@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FILE = "live"
+_HEAD = b"authsome-live 1 "
 
 _FORMER = 1000
 """How many former values of a variable are known. A program that has one from before these keeps it."""
@@ -28,9 +29,9 @@ _FORMER = 1000
 
 def text(values: Mapping[str, bytes], former: Mapping[str, Sequence[str]], generation: int) -> bytes:
     """The whole file. `former`: by variable the fingerprints of the values before, the latest first."""
-    lines = [b"authsome-live 1 %d" % generation]
+    lines = [_HEAD + b"%d" % generation]
     for name, value in values.items():
-        lines.append(b"=" + name.encode() + b"=" + value.replace(b"\\", b"\\\\").replace(b"\n", b"\\n"))
+        lines.append(b"=" + name.encode() + b"=" + _escaped(value))
         lines.extend(b"-" + name.encode() + b"=" + each.encode() for each in former.get(name, ()))
     return b"\n".join((*lines, b".\n"))
 
@@ -58,6 +59,46 @@ class Live:
 
     def lost(self) -> bool:
         return not os.path.exists(self._path)
+
+
+class Delivered:
+    """What a run has delivered so far, as its file says."""
+
+    __slots__ = ("_former", "_newest")
+
+    def __init__(self) -> None:
+        self._newest: dict[bytes, bytes] = {}
+        self._former: dict[bytes, set[bytes]] = {}
+
+    def add(self, line: bytes) -> None:
+        name, _, value = line[1:].partition(b"=")
+        if line.startswith(b"="):
+            self._newest[name] = value
+        elif line.startswith(b"-"):
+            self._former.setdefault(name, set()).add(value)
+
+    def holds(self, name: bytes, value: bytes) -> bool:
+        """Whether the run has delivered this value for that variable."""
+        if name not in self._newest:
+            return False
+        if self._newest[name] == _escaped(value):
+            return True
+        former = self._former.get(name)
+        return former is not None and _fingerprint(value).encode() in former
+
+
+def parse(content: bytes) -> Delivered:
+    """Nothing, if it is not whole or of another version."""
+    found = Delivered()
+    lines = content.split(b"\n")
+    if content.startswith(_HEAD) and lines[-2:] == [b".", b""]:
+        for line in lines[1:-2]:
+            found.add(line)
+    return found
+
+
+def _escaped(value: bytes) -> bytes:
+    return value.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
 
 
 def _fingerprint(value: bytes) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.deliver import ram
+from authsome_env.deliver import json_text, ram
 
 from . import process
 
@@ -29,6 +29,8 @@ FIELDS = (
         "connections",
         "delivery",
         "path",
+        "live",
+        "helpers",
         "started_at",
         "next_refresh",
         "notice",
@@ -36,8 +38,9 @@ FIELDS = (
         "shown",
     ),
 )
-"""`path`: the symbolic link that goes with the run, or null. Times are Unix seconds. `shown`: the notice was
-said on the terminal."""
+"""`path`: the symbolic link that goes with the run, or null. `live`: programs see new values
+by shims; `helpers`: git and others ask the run. Times are Unix seconds. `shown`: it was said at the terminal.
+"""
 
 
 def new_name() -> str:
@@ -76,7 +79,7 @@ class Run:
 
 def write(folder: str, fields: Mapping[str, Value]) -> None:
     """Raises StorageError."""
-    ram.replace_file(os.path.join(folder, ram.RECORD), _json(fields).encode())
+    ram.replace_file(os.path.join(folder, ram.RECORD), (json_text.write(fields) + "\n").encode())
 
 
 def is_of_another_boot(folder: str) -> bool:
@@ -90,26 +93,3 @@ def is_of_another_boot(folder: str) -> bool:
     _, found, rest = written.partition(key)
     boot = process.boot_id().encode()
     return bool(found and boot) and not rest.startswith((b'"', boot + b'"'))
-
-
-def _json(fields: Mapping[str, Value]) -> str:
-    """As `json.dumps`, whose import would make the keeper an eighth larger."""
-    return "{" + ", ".join(f"{_text(name)}: {_value(value)}" for name, value in fields.items()) + "}\n"
-
-
-def _value(value: Value) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_text, value)) + "]"
-    return repr(value)
-
-
-def _text(text: str) -> str:
-    try:
-        from _json import encode_basestring_ascii
-    except ImportError:  # it only makes `json` faster
-        from json.encoder import encode_basestring_ascii
-    return str(encode_basestring_ascii(text))

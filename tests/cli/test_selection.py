@@ -81,8 +81,8 @@ def environment_of(done):
 
 
 def run(program, *line, env=None):
-    """(the command's whole environment, what was said)"""
-    done = program("run", *line, "--", *PYTHON, DUMP, env=env)
+    """(the command's whole environment, what was said). Helpers would add variables of theirs."""
+    done = program("run", *line, "--no-helpers", "--", *PYTHON, DUMP, env=env)
     return environment_of(done), done.stderr.decode()
 
 

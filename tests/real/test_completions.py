@@ -29,7 +29,17 @@ def beginning(text):
 
 GLOBAL = {"--vault", "--json", "--quiet", "--no-color", "--verbose", "--no-input", "--help"}
 RUN = {"--provider", "--all", "--none", "--map", "--prefix", "--pass", "--drop", "--clean", "--keep-existing"}
-RUN |= {"--deliver", "--path", "--dotenv-for", "--on-expiry", "--min-ttl", "--strict", "--explain"}
+RUN |= {
+    "--deliver",
+    "--path",
+    "--dotenv-for",
+    "--live",
+    "--no-helpers",
+    "--on-expiry",
+    "--min-ttl",
+    "--strict",
+    "--explain",
+}
 
 # What the shell offers for the line, with the cursor at its end.
 LINES = {

@@ -1,0 +1,1 @@
+# The live environment of `bash -c`.
