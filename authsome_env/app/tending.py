@@ -19,9 +19,15 @@ from .telling import Telling
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
+
+    class Sender(Protocol):
+        """A supervise.process.Watch, or a supervisor."""
+
+        def send(self, number: int) -> None:
+            """To the command. Raises OSError."""
 
     from authsome_env.clock import Clock
-    from authsome_env.supervise.process import Watch
 
     from .plan import Plan
 
@@ -37,7 +43,7 @@ until it does, for that long, looking that often.
 
 
 class Tending:
-    def __init__(self, plan: Plan, command: Watch, *, now: Clock) -> None:
+    def __init__(self, plan: Plan, command: Sender, *, now: Clock) -> None:
         """Raises NotAllowed if --path is taken."""
         self.plan = plan
         self.command = command

@@ -261,7 +261,7 @@ class Supervisor:
 
     def _look(self) -> None:
         """What is not told, but so."""
-        if self._restarts and (wait := self.work.news()) is not None:
+        if self._restarts and (wait := self.work.changed()) is not None:
             self._events.append(Renewed(wait))
         if self.brief.on_expiry == "stop" and self.work.is_dead():
             self._events.append(Dead())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         def values(self) -> Mapping[str, bytes]:
             """The newest. A command is started with them, so that they are no news any more."""
 
-        def news(self) -> float | None:
+        def changed(self) -> float | None:
             """There are others than `values` gave, and more are expected for so many seconds; None: no."""
 
         def is_dead(self) -> bool:
@@ -57,7 +57,7 @@ class NoWork:
     def values(self) -> Mapping[str, bytes]:
         return self._values
 
-    def news(self) -> float | None:
+    def changed(self) -> float | None:
         return None
 
     def is_dead(self) -> bool:
@@ -114,8 +114,8 @@ class Careful:
         self._values = self._call(self._work.values, self._values)
         return self._values
 
-    def news(self) -> float | None:
-        return self._call(self._work.news, None)
+    def changed(self) -> float | None:
+        return self._call(self._work.changed, None)
 
     def is_dead(self) -> bool:
         return self._call(self._work.is_dead, default=False)

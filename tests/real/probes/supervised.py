@@ -51,7 +51,7 @@ class Work:
         self.told = self.value
         return {"VALUE": self.value}
 
-    def news(self):
+    def changed(self):
         return None if self.value == self.told else self.until - time.time()
 
     def is_dead(self):
