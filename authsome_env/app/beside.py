@@ -61,7 +61,7 @@ class Beside:
         self.in_ram = False
         self.helpers = False
         self.additions = b""
-        self.supervised = supervised
+        self.supervised = self.must_be_supervised = supervised
         if supervised:
             return
         try:
@@ -86,10 +86,11 @@ class Beside:
         try:
             self._make_folder()
         except AuthsomeError as error:
-            if self.choice.kind != "env":
+            if self.choice.kind != "env" or self.must_be_supervised:
                 raise
             self.dismiss()
             self.keeper = None
+            self.supervised = False
             self.folder = ""
             self._go_without(error.message)
             return None
@@ -193,7 +194,7 @@ class Beside:
             grace=grace,
             said_as=said_as,
             folders=[folder for folder in sys.path if folder],
-            work=self._plan(command[0], signal, terminal).pack() if self.folder else b"",
+            work=self._plan(command[0], signal, terminal).pack(),
         )
         become_supervisor(SUPERVISOR, brief, built_environment(self.environ))
 

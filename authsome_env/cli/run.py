@@ -75,7 +75,7 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         from .explain import Freshness, explain
 
         environment = _environment(resolution, options)
-        freshness = Freshness(resolution, choice.kind, number, live=options.live)
+        freshness = Freshness(resolution, choice.kind, number, live=options.live, on_expiry=options.on_expiry)
         return explain(resolution, environment, invocation, freshness)
     command = _command(options.rest)
     beside = start.beside(resolution)

@@ -17,6 +17,7 @@ WRAPPERS = {
     "bare": [],
     "launcher": [sys.executable, "-I", "-S", str(PROBES / "launcher.py")],
     "supervisor": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "none", "10", "-", "--"],
+    "restart": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "restart", "10", "-", "--"],
     "authsome": [AUTHSOME, "run", "--none", "--"],
     "keeper": [AUTHSOME, "run", "--none", "--deliver", "files", "--"],  # no variable, so nothing but a keeper
     "tini": ["/usr/bin/tini", "-s", "--"],
