@@ -58,6 +58,9 @@ class Supervised(Tending):
             if held.state.values
         )
 
+    def secrets(self) -> set[bytes]:
+        return {value for held in self.held for value in held.state.values.values()}
+
     def processes(self) -> Collection[int]:
         delivery = self.delivery.processes() if self.delivery is not None else ()
         return [*(helper.pid for helper in self.helpers), *delivery]

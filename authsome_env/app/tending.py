@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     class Sender(Protocol):
         """A supervise.process.Watch, or a supervisor."""
 
+        @property
+        def pid(self) -> int:
+            """The command's, or 0 if there is none just now."""
+
         def send(self, number: int) -> None:
             """To the command. Raises OSError."""
 
@@ -283,7 +287,7 @@ class Tending:
         if self.first_signal_at is None:
             self.first_signal_at = now
         waits = 0 <= now - self.first_signal_at < _SETTLE_S  # less: the clock was put back
-        return not waits or process.heeds(self.plan.pid, self.plan.signal)
+        return not waits or process.heeds(self.command.pid, self.plan.signal)
 
     def _signal(self) -> None:
         if not self.plan.signal:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
         """Our own descriptors 0 to 2 are needed while the command runs."""
 
         def fork(self) -> int:
-            """As os.fork; in the command the descriptors are in their places. Raises OSError."""
+            """As os.fork; in the command the descriptors are in their places. Raises OSError.
+
+            Once for each command: a restart is another one, at the same terminal.
+            """
 
         def waits(self) -> tuple[list[int], list[int]]:
             """Descriptors to wait for, until they can be read and written."""
@@ -48,14 +51,11 @@ if TYPE_CHECKING:
         def hung_up(self) -> None:
             """HUP has come from the kernel."""
 
-        def command_ended(self) -> None:
-            """It has; what is there now is the last of its output."""
-
-        def is_done(self) -> bool:
-            """Whether all its output was passed on."""
+        def processes(self) -> Collection[int]:
+            """Those that it has started. Whoever is a child of ours is waited for by the supervisor."""
 
         def finish(self, *, keep_modes: bool = False) -> None:
-            """The terminal is as it was."""
+            """There will be no other command: pass on the rest, and leave the terminal as it was."""
 
 
 class Plain:
@@ -90,11 +90,8 @@ class Plain:
     def hung_up(self) -> None:
         pass
 
-    def command_ended(self) -> None:
-        pass
-
-    def is_done(self) -> bool:
-        return True
+    def processes(self) -> Collection[int]:
+        return ()
 
     def finish(self, *, keep_modes: bool = False) -> None:
         pass

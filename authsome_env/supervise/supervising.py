@@ -85,6 +85,7 @@ class Supervisor:
         if self._restarts or brief.on_expiry == "stop":
             self._tree.adopt()
         self._streams: Between = Plain()
+        self._masked: set[bytes] = set()
         self._sentinel: Sentinel | None = None
         self._command: Command | None = None
         self._modes: Modes | None = None
@@ -96,6 +97,11 @@ class Supervisor:
         self._failure: CommandFailed | None = None
         self._status: int | None = None
         self.state = State(grace=brief.grace, since=ticks())
+
+    @property
+    def pid(self) -> int:
+        """The command's; 0 where there is none just now."""
+        return self._command.pid if self._command is not None else 0
 
     def send(self, number: int) -> None:
         """To the command. Raises ProcessLookupError where there is none just now, or another OSError."""
@@ -148,6 +154,9 @@ class Supervisor:
         self._streams.step(readable, writable)
         if not readable <= {*own, *stream_readers} or writable.intersection(writers) or self._is_due():
             self.work.step(list(readable))
+            for secret in self.work.secrets() - self._masked:
+                self._streams.add(secret)
+                self._masked.add(secret)
         self._look()
 
     def _longest_wait(self) -> float | None:
@@ -226,8 +235,7 @@ class Supervisor:
             self._streams.resized()
         elif given.number == signal.SIGCONT:
             self._streams.resume()
-        pid = self._command.pid if self._command is not None else 0
-        by_command = not shared and given.code <= 0 and given.sender == pid != 0 != os.getppid()
+        by_command = not shared and given.code <= 0 and given.sender == self.pid != 0 != os.getppid()
         return Signalled(given.number, shared, by_command)
 
     def _reap(self) -> None:
@@ -256,7 +264,6 @@ class Supervisor:
             self._has_failed(failure)
         else:
             self._command = None
-            self._streams.command_ended()
             self._events.append(Exited(os.waitstatus_to_exitcode(status)))
 
     def _look(self) -> None:
@@ -304,7 +311,7 @@ class Supervisor:
             self._events.append(Cleared())
 
     def _left(self) -> list[int]:
-        ours = set(self.work.processes())
+        ours = {*self.work.processes(), *self._streams.processes()}
         if self._sentinel is not None:
             ours.add(self._sentinel.pid)
         if self._command is not None:

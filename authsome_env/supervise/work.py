@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         def is_dead(self) -> bool:
             """A token has come to its end that cannot be renewed."""
 
+        def secrets(self) -> set[bytes]:
+            """What is not to be seen in the command's output, from now on."""
+
         def processes(self) -> Collection[int]:
             """Those that it has started and not waited for. Whoever is a child of ours is waited for here."""
 
@@ -62,6 +65,9 @@ class NoWork:
 
     def is_dead(self) -> bool:
         return False
+
+    def secrets(self) -> set[bytes]:
+        return set(self._values.values())
 
     def processes(self) -> Collection[int]:
         return ()
@@ -119,6 +125,10 @@ class Careful:
 
     def is_dead(self) -> bool:
         return self._call(self._work.is_dead, default=False)
+
+    def secrets(self) -> set[bytes]:
+        nothing: set[bytes] = set()
+        return self._call(self._work.secrets, nothing)
 
     def processes(self) -> Collection[int]:
         return self._call(self._work.processes, ())

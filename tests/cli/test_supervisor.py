@@ -99,6 +99,24 @@ print(*seen, flush=True)
     assert server.account(tokens[-1]) == "alice"
 
 
+def test_as_process_1_it_is_signalled_too(authsome, connect, need):
+    connect(4)
+    connect.login(check=True)
+    code = """
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [1])
+def value(): return open(os.environ["ACME_TOKEN_FILE"]).read()
+first = value(); signal.sigwait([1]); print(first != value())
+"""
+    words = [need("unshare"), "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if subprocess.run([*words, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no namespaces here")
+    command = (sys.executable, "-I", "-S", "-c", code)
+    how = ("--deliver", "files", "--on-expiry", "signal:HUP")
+    done = authsome("run", *how, "--", *command, through=words, timeout=90)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"True\n", b"")
+
+
 def test_what_cannot_be_started_is_said_as_ever(authsome, connect):
     connect(600)
     connect.login(check=True)

@@ -57,6 +57,9 @@ class Work:
     def is_dead(self):
         return self.dead
 
+    def secrets(self):
+        return {self.value}
+
     def processes(self):
         return ()
 
