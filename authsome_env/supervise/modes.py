@@ -39,6 +39,21 @@ class Modes:
             pass
 
 
+def hand_over(group: int) -> None:
+    """The foreground, if a shell has just given it to us. TTOU is blocked. Never raises."""
+    try:
+        descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if os.tcgetpgrp(descriptor) == os.getpgrp():
+            os.tcsetpgrp(descriptor, group)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
 def _is_empty(group: int) -> bool:
     try:
         os.killpg(group, 0)

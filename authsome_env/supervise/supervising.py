@@ -17,6 +17,7 @@ from .entries import Entries
 from .harden import hide
 from .inherited import hold_stdio
 from .keeping import LONGEST_WAIT_S
+from .modes import hand_over
 from .plain import Plain
 from .sentinel import Sentinel
 from .spawn import Caller, Command
@@ -218,6 +219,8 @@ class Supervisor:
         if self._streams.own_session:
             return [False for _ in found]
         told = self._sentinel.have_come([each.number for each in found]) if self._sentinel else None
+        if self._group_apart():
+            return [False for _ in found]
         if told is not None:
             return told
         # Somebody has killed the sentinel. A hang-up comes to a session's leader alone.
@@ -227,6 +230,17 @@ class Supervisor:
             for each in found
         ]
 
+    def _group_apart(self) -> int:
+        """The command's process group in our session, if it has made one of its own, as shells do; else 0.
+
+        If we were not there, that would be our caller's job.
+        """
+        try:
+            group = os.getpgid(self.pid) if self.pid else 0
+            return group if group != os.getpgrp() and group and os.getsid(self.pid) == os.getsid(0) else 0
+        except OSError:
+            return 0
+
     def _event_of(self, given: Signal, *, shared: bool) -> Event:
         if given.number == signal.SIGHUP and given.code == signals.BY_KERNEL:
             self._streams.hung_up()
@@ -235,6 +249,8 @@ class Supervisor:
             self._streams.resized()
         elif given.number == signal.SIGCONT:
             self._streams.resume()
+            if group := self._group_apart():
+                hand_over(group)
         by_command = not shared and given.code <= 0 and given.sender == self.pid != 0 != os.getppid()
         return Signalled(given.number, shared, by_command)
 
