@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -40,6 +41,33 @@ def test_a_command_is_started_again_with_each_new_token(connect, live):
         assert server.account(tokens[-1]) == "alice"
     assert len(set(tokens)) == 5
     assert run.end() == -signal.SIGTERM
+    close(run)
+
+
+def test_a_refresh_that_fails_while_it_is_started_again_is_tried_for_later(connect, live):
+    """The server is away while the command takes its time to end, and for longer than its new token lives."""
+    server = connect(3, road=True)
+    connect.login(check=True)
+    code = """
+import os, signal, sys, time
+def late(*_): print("term", flush=True); time.sleep(1); os._exit(0)
+signal.signal(signal.SIGTERM, late)
+print(os.environ.get("ACME_TOKEN", "none"), flush=True)
+while True: signal.pause()
+"""
+    command = (sys.executable, "-I", "-S", "-c", code)
+    run = live("--on-expiry", "restart", command=command, stdout=subprocess.PIPE)
+    first = next_token(run)
+    assert next_token(run) == "term"
+    connect.road.close()
+    second = next_token(run)
+    assert second not in (first, "none")
+    time.sleep(4)
+    assert server.account(second) is None
+    connect.road.open()
+    assert next_token(run) == "term"
+    assert server.account(next_token(run)) == "alice"
+    run.end()
     close(run)
 
 
