@@ -77,7 +77,7 @@ _authsome_table() { # sets `words` to what may follow `command`, and `flags`
         ;;
     run)
         flags="-p --provider --all --none --map --prefix --pass --drop --clean --keep-existing --strict"
-        flags+=" --deliver --path --dotenv-for --live --no-helpers --on-expiry --min-ttl --explain"
+        flags+=" --deliver --path --dotenv-for --live --no-helpers --on-expiry --grace --min-ttl --explain"
         ;;
     env)
         flags="--format -p --provider --all --none --map --prefix --strict --quoted --unset --to-artifact"
@@ -136,7 +136,7 @@ _authsome_expect() { # FLAG: sets `expected` to what its value is, and to nothin
     --dotenv-for) expected=reader ;;
     --path) expected=file ;;
     --scopes | --base-url | --port | --client-id | --search) expected=anything ;;
-    -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl | --on-expiry) expected=anything ;;
+    -c | --connection | --vault | --prefix | --pass | --drop | --field | --min-ttl | --on-expiry | --grace) expected=anything ;;
     *) expected="" ;;
     esac
 }

@@ -18,7 +18,7 @@ function __authsome_line -d 'Tell where in a line of authsome the cursor is'
         else if test $plain = no; and string match -qr -- '^-.' $token
             contains -- $token -p --provider --map --format --key --from-env -c --connection --vault \
                 --prefix --pass --drop --field --min-ttl --flow --scopes --base-url --port --client-id \
-                --search --deliver --path --dotenv-for --on-expiry
+                --search --deliver --path --dotenv-for --on-expiry --grace
             and set value yes
         else
             switch "$command"
@@ -159,7 +159,8 @@ complete -c authsome -n '__authsome_at run' -l deliver -x -a 'env dotenv fifo fi
 complete -c authsome -n '__authsome_at run' -l path -r -F -d 'make this a symlink to what is delivered'
 complete -c authsome -n '__authsome_at run' -l live -d 'let Python, Node and bash -c see refreshed values in their environment'
 complete -c authsome -n '__authsome_at run' -l no-helpers -d 'let git, AWS and Docker not ask this run for credentials'
-complete -c authsome -n '__authsome_at run' -l on-expiry -x -a 'refresh signal:HUP' -d 'refresh (the default), or signal:NAME after each refresh'
+complete -c authsome -n '__authsome_at run' -l on-expiry -x -a 'refresh restart stop signal:HUP' -d 'refresh (the default), restart, stop, or signal:NAME'
+complete -c authsome -n '__authsome_at run' -l grace -x -d 'from TERM to KILL at a restart or stop, 10s if unstated'
 complete -c authsome -n '__authsome_at run' -l min-ttl -x -d 'refresh first what has less left, as in 5m'
 complete -c authsome -n '__authsome_at run' -l dotenv-for -x -a 'docker systemd' -d 'write the file for docker or systemd instead of most readers'
 complete -c authsome -n '__authsome_at run' -l strict -d 'fail where a connection would be left out with a warning'

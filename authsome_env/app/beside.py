@@ -1,24 +1,26 @@
-"""A run with a keeper beside it: from what was resolved to a command that may be begun.
+"""A run with a keeper or a supervisor: from what was resolved to a command that may begin.
 
-Where no keeper can be, the values are delivered once, and it is said that they will not be refreshed.
+Where neither can be, the values are delivered once, and it is said that they will not be refreshed.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 from authsome_env.deliver import ram
 from authsome_env.deliver.additions import Additions
 from authsome_env.errors import AuthsomeError, NotAllowed
 from authsome_env.supervise import process, record
-from authsome_env.supervise.keeper import Keeper, KeeperFailed, NotPossible
+from authsome_env.supervise.keeper import Keeper, KeeperFailed, NotPossible, OrphansComeHere
 
 from .inside import VARIABLE
 from .surroundings import built_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import NoReturn
 
     from authsome_env.deliver.deliveries import Choice
     from authsome_env.deliver.json_text import Value
@@ -30,15 +32,25 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 MODULE = "authsome_env.app.keeping"
+SUPERVISOR = "authsome_env.cli.supervising"
 
 
 class Beside:
     """One run and its keeper, in the order of the methods."""
 
     def __init__(
-        self, choice: Choice, environ: Mapping[str, str], *, live: bool, warn: Callable[[str], None]
+        self,
+        choice: Choice,
+        environ: Mapping[str, str],
+        *,
+        live: bool,
+        warn: Callable[[str], None],
+        supervised: bool = False,
     ) -> None:
-        """Starts the keeper's process, which waits for `begin`. `live`: as --live says."""
+        """Starts the keeper's process, which waits for `begin`. `live`: as --live says.
+
+        `supervised`: by us, who stay; then, and where orphans come to us, `supervise` is the end instead.
+        """
         self.choice = choice
         self.live = live
         self.environ = environ
@@ -49,8 +61,13 @@ class Beside:
         self.in_ram = False
         self.helpers = False
         self.additions = b""
+        self.supervised = self.must_be_supervised = supervised
+        if supervised:
+            return
         try:
             self.keeper = Keeper(MODULE, built_environment(environ))
+        except OrphansComeHere:
+            self.supervised = True
         except NotPossible as error:
             self.impossible = error
 
@@ -69,10 +86,11 @@ class Beside:
         try:
             self._make_folder()
         except AuthsomeError as error:
-            if self.choice.kind != "env":
+            if self.choice.kind != "env" or self.must_be_supervised:
                 raise
             self.dismiss()
             self.keeper = None
+            self.supervised = False
             self.folder = ""
             self._go_without(error.message)
             return None
@@ -84,7 +102,7 @@ class Beside:
         name = record.new_name()
         try:
             self.folder = ram.run_folder(self.environ, name, in_ram=True)
-            self.in_ram = self.keeper is not None
+            self.in_ram = self.supervised or self.keeper is not None
         except NotAllowed as error:
             if self.choice.in_ram:
                 raise
@@ -152,6 +170,33 @@ class Beside:
             except AuthsomeError:
                 self.delivery.remove()
                 raise
+
+    def supervise(
+        self,
+        command: Sequence[bytes],
+        environment: Sequence[bytes],
+        *,
+        on_expiry: str,
+        grace: float,
+        signal: int,
+        terminal: str,
+        said_as: str,
+    ) -> NoReturn:
+        """Be the command's supervisor, in the place of `begin` and all that comes after. Raises OSError."""
+        from authsome_env.supervise.brief import Brief
+        from authsome_env.supervise.supervisor import become_supervisor
+
+        brief = Brief(
+            command,
+            environment,
+            delivered=self.resolution.values(),
+            on_expiry=on_expiry,
+            grace=grace,
+            said_as=said_as,
+            folders=[folder for folder in sys.path if folder],
+            work=self._plan(command[0], signal, terminal).pack(),
+        )
+        become_supervisor(SUPERVISOR, brief, built_environment(self.environ))
 
     def dismiss(self) -> None:
         """There will be no command: leave nothing."""

@@ -48,6 +48,10 @@ class Sent:
             pass  # it could not begin; nothing is heard of it then
         self._socket.setblocking(False)
 
+    @property
+    def pid(self) -> int:
+        return self._pid
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -61,7 +65,10 @@ class Sent:
         except OSError:
             pass
         self._socket.close()
-        os.waitpid(self._pid, 0)  # it closes the socket when it ends
+        try:
+            os.waitpid(self._pid, 0)  # it closes the socket when it ends
+        except ChildProcessError:
+            pass  # a supervisor waits for all
         try:
             return {name: Finding.unpack(found) for name, found in unpack(bytes(self._heard)).items()}
         except ValueError:  # it was killed while it spoke

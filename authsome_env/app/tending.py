@@ -19,9 +19,19 @@ from .telling import Telling
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
+
+    class Sender(Protocol):
+        """A supervise.process.Watch, or a supervisor."""
+
+        @property
+        def pid(self) -> int:
+            """The command's, or 0 if there is none just now."""
+
+        def send(self, number: int) -> None:
+            """To the command. Raises OSError."""
 
     from authsome_env.clock import Clock
-    from authsome_env.supervise.process import Watch
 
     from .plan import Plan
 
@@ -37,7 +47,7 @@ until it does, for that long, looking that often.
 
 
 class Tending:
-    def __init__(self, plan: Plan, command: Watch, *, now: Clock) -> None:
+    def __init__(self, plan: Plan, command: Sender, *, now: Clock) -> None:
         """Raises NotAllowed if --path is taken."""
         self.plan = plan
         self.command = command
@@ -277,7 +287,7 @@ class Tending:
         if self.first_signal_at is None:
             self.first_signal_at = now
         waits = 0 <= now - self.first_signal_at < _SETTLE_S  # less: the clock was put back
-        return not waits or process.heeds(self.plan.pid, self.plan.signal)
+        return not waits or process.heeds(self.command.pid, self.plan.signal)
 
     def _signal(self) -> None:
         if not self.plan.signal:

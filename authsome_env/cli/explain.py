@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
 
 class Freshness:
-    """How variables stay fresh under a delivery, with a signal's number or 0, --live and helpers."""
+    """How variables stay fresh under a delivery, with a signal's number or 0, --live and helpers.
 
-    def __init__(self, resolution: Resolution, delivery: str, number: int, *, live: bool) -> None:
+    `on_expiry`: `restart` or `stop` say more than the number.
+    """
+
+    def __init__(
+        self, resolution: Resolution, delivery: str, number: int, *, live: bool, on_expiry: str | None
+    ) -> None:
+        self._on_expiry = on_expiry
         self._resolution = resolution
         self._delivery = delivery
         self._signal = number
@@ -32,7 +38,7 @@ class Freshness:
     def kept(self, variable: Variable) -> bool:
         """Whether the command can always have a live value."""
         connection = variable.connection
-        changes = self._live or self._delivery != "env"
+        changes = self._live or self._delivery != "env" or self._on_expiry == "restart"
         return connection.expires_at is None or (changes and connection.renewable)
 
     def words(self, variable: Variable) -> str:
@@ -40,8 +46,12 @@ class Freshness:
         if connection.expires_at is None:
             return "does not expire"
         if not connection.renewable:
-            return "cannot be refreshed"
+            return "cannot be refreshed" + (_STOPPED if self._on_expiry == "stop" else "")
         how = _LIVE if self._live else _WAYS[self._delivery]
+        if self._on_expiry == "restart":
+            how = "started again with it" if how == _WAYS["env"] else f"{how}; started again with it"
+        elif self._on_expiry == "stop":
+            how += _STOPPED
         asking = self._asking(variable)
         if asking:
             how += f"; asked by {' and '.join(asking)}"
@@ -64,7 +74,8 @@ class Freshness:
             return "-"
         if not self.kept(variable):
             return describe_time(expires_at)
-        return f"it ends; in other programs {describe_time(expires_at)}" if self._live else "it ends"
+        elsewhere = self._live and self._on_expiry != "restart"
+        return f"it ends; in other programs {describe_time(expires_at)}" if elsewhere else "it ends"
 
     def advice(self, variables: Iterable[Variable]) -> str | None:
         """Which flag would keep those fresh that go stale; None: there are none, or it is not for a flag."""
@@ -73,10 +84,11 @@ class Freshness:
             return None
         return (
             f"to keep {', '.join(sorted(stale))} fresh: --live, for Python, Node and bash -c; "
-            "--deliver dotenv, for what reads a file again"
+            "--deliver dotenv, for what reads a file again; --on-expiry restart, for all else"
         )
 
 
+_STOPPED = "; ended if it dies"
 _LIVE = "live in Python, Node and bash -c"
 _WAYS = {
     "env": "fixed at the start",

@@ -62,7 +62,8 @@ RUN = (
     Flag("--dotenv-for", VALUE, "write the file for docker or systemd instead of most readers", "READER"),
     Flag("--live", SWITCH, "let Python, Node and bash -c see refreshed values in their environment"),
     Flag("--no-helpers", SWITCH, "let git, AWS and Docker not ask this run for credentials"),
-    Flag("--on-expiry", VALUE, "refresh (the default), or signal:NAME after each refresh", "WHAT"),
+    Flag("--on-expiry", VALUE, "refresh (the default), restart, stop, or signal:NAME", "WHAT"),
+    Flag("--grace", VALUE, "from TERM to KILL at a restart or stop, 10s if unstated", "TIME"),
     Flag("--min-ttl", VALUE, "refresh first what has less left, as in 5m", "TIME"),
     _STRICT,
     Flag("--explain", SWITCH, "print what the command would get instead of running it"),
@@ -149,6 +150,7 @@ class RunOptions(_SelectOptions):
     live: bool
     no_helpers: bool
     on_expiry: str | None
+    grace: str | None
     min_ttl: str | None
     explain: bool
 

@@ -27,6 +27,8 @@ else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
 _SIGNAL = "signal:"
+_SUPERVISED = ("restart", "stop")
+_GRACE_S = 10.0
 _RUN = b"AUTHSOME_RUN="
 """Whoever has it was started by a run."""
 
@@ -45,7 +47,8 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         )
     number = _signal_of(options.on_expiry)
     min_ttl = None if options.min_ttl is None else parse_duration(options.min_ttl)
-    start = _Start(choice, invocation, live=options.live)
+    grace = _GRACE_S if options.grace is None else parse_duration(options.grace)
+    start = _Start(choice, invocation, live=options.live, supervised=options.on_expiry in _SUPERVISED)
     if not options.explain and start.is_likely(options):
         start.begin()
     # After that, since a keeper gets ready while these are loaded.
@@ -72,7 +75,7 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         from .explain import Freshness, explain
 
         environment = _environment(resolution, options)
-        freshness = Freshness(resolution, choice.kind, number, live=options.live)
+        freshness = Freshness(resolution, choice.kind, number, live=options.live, on_expiry=options.on_expiry)
         return explain(resolution, environment, invocation, freshness)
     command = _command(options.rest)
     beside = start.beside(resolution)
@@ -86,7 +89,18 @@ def run(options: RunOptions, invocation: Invocation) -> int:
             helpers=not options.no_helpers,
             keep_existing=options.keep_existing,
         )
-        beside.begin(command[0], signal=number, terminal=terminal_of(invocation.stderr))
+        terminal = terminal_of(invocation.stderr)
+        if beside.supervised:
+            beside.supervise(
+                command,
+                environment,
+                on_expiry=options.on_expiry or "refresh",
+                grace=grace,
+                signal=number,
+                terminal=terminal,
+                said_as="json" if invocation.json else "color" if invocation.error_color else "",
+            )
+        beside.begin(command[0], signal=number, terminal=terminal)
         return replace_process(command, environment)
     finally:
         beside.dismiss()
@@ -95,7 +109,11 @@ def run(options: RunOptions, invocation: Invocation) -> int:
 class _Start:
     """Whether a keeper is wanted, and one that is started as soon as it looks like it."""
 
-    def __init__(self, choice: Choice, invocation: Invocation, *, live: bool) -> None:
+    def __init__(
+        self, choice: Choice, invocation: Invocation, *, live: bool, supervised: bool = False
+    ) -> None:
+        """`supervised`: there is to be no keeper, but a supervisor, if anything can expire."""
+        self.supervised = supervised
         self.choice = choice
         self.live = live
         self.invocation = invocation
@@ -137,7 +155,11 @@ class _Start:
             from authsome_env.app.beside import Beside
 
             self._begun = Beside(
-                self.choice, self.invocation.environ, live=self.live, warn=self.invocation.warn
+                self.choice,
+                self.invocation.environ,
+                live=self.live,
+                warn=self.invocation.warn,
+                supervised=self.supervised,
             )
         return self._begun
 
@@ -165,12 +187,14 @@ def _environment(resolution: Resolution, options: RunOptions, *, delivered: bool
 
 def _signal_of(text: str | None) -> int:
     """0 for none. Raises UsageError."""
-    if text is None or text == "refresh":
+    if text is None or text in {"refresh", *_SUPERVISED}:
         return 0
     name = text.removeprefix(_SIGNAL).upper().removeprefix("SIG")
     number = getattr(signal, f"SIG{name}", None)
     if not text.startswith(_SIGNAL) or not isinstance(number, int) or name.startswith("_"):
-        raise UsageError(f"--on-expiry {text}: unknown", "write refresh, or signal:NAME as in signal:HUP")
+        raise UsageError(
+            f"--on-expiry {text}: unknown", "write refresh, restart, stop, or signal:NAME as in signal:HUP"
+        )
     if number in (signal.SIGKILL, signal.SIGSTOP):
         raise UsageError(
             f"--on-expiry {text}: no command can act on that signal",

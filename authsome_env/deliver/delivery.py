@@ -9,7 +9,7 @@ from .link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 
 class Delivery:
@@ -64,6 +64,10 @@ class Delivery:
     def waits(self) -> tuple[list[int], list[int]]:
         """Descriptors for select(2), to read and to write, at which `step` has something to do."""
         return [], []
+
+    def processes(self) -> Collection[int]:
+        """Those that `serve` has started."""
+        return ()
 
     def step(self) -> None:
         """Do what can be done now. Never blocks, never raises."""

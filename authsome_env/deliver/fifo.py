@@ -31,7 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     import socket
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import NoReturn
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
@@ -130,6 +130,9 @@ class Fifo(Delivery):
             raise ram.storage_error(error, self.file) from None
         bell.setblocking(False)
         self._bell = bell
+
+    def processes(self) -> Collection[int]:
+        return [self._door] if self._door else []
 
     def _dismiss(self) -> None:
         if self._bell is not None:

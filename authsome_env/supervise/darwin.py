@@ -5,6 +5,59 @@ from __future__ import annotations
 import os
 import select
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Iterable
+else:
+    import _signal as signal
+
+_LENGTH_BYTES = 8
+
+
+class Wakeups:
+    """The numbers of signals that have come. Nothing tells there who has sent one."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._reading, writing = os.pipe()
+        for end in (self._reading, writing):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(writing)
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+
+    def fileno(self) -> int:
+        return self._reading
+
+    def read(self) -> bytes:
+        try:
+            return os.read(self._reading, 4096)
+        except BlockingIOError:
+            return b""
+
+
+def leave(packed: bytes) -> int:
+    """A memory object, without a name by now. It can be mapped, but neither read nor written."""
+    import _posixshmem  # type: ignore[import-not-found]
+    import mmap
+
+    name = f"/authsome-{os.urandom(8).hex()}"
+    descriptor: int = _posixshmem.shm_open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600)
+    _posixshmem.shm_unlink(name)
+    os.ftruncate(descriptor, _LENGTH_BYTES + len(packed))
+    with mmap.mmap(descriptor, _LENGTH_BYTES + len(packed)) as view:
+        view[:] = len(packed).to_bytes(_LENGTH_BYTES, "big") + packed
+    return descriptor
+
+
+def take(descriptor: int) -> bytes:
+    import mmap
+
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as view:  # whole pages
+        length = int.from_bytes(view[:_LENGTH_BYTES], "big")
+        return bytes(view[_LENGTH_BYTES : _LENGTH_BYTES + length])
+
 
 def start_of(pid: int) -> int | None:
     """Its start in Unix seconds, as ps(1) knows it; None if it is none or a zombie."""

@@ -39,6 +39,7 @@ class CommandFailed(AuthsomeError):
         reason = os.strerror(number)
         shown = printable(word.decode("utf-8", "surrogateescape")) or "''"
         super().__init__(f"cannot run {shown}: {reason[:1].lower()}{reason[1:]}", hint)
+        self.number = number
         missing = number == errno.ENOENT
         self.exit_code = 127 if missing else 126
         self.name = "command_not_found" if missing else "command_not_executable"

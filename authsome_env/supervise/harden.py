@@ -19,25 +19,17 @@ def harden() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hide()
+
+
+def hide() -> None:
+    """The second half, which no program that we start inherits."""
     if sys.platform == "linux":
-        _prctl(_PR_SET_DUMPABLE, 0)
+        from .libc import call
+
+        call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def ignore(numbers: Iterable[int]) -> None:
     for number in numbers:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _prctl(option: int, value: int) -> None:
-    # `ctypes` takes as long to import as all else that the keeper loads; its core is enough for one call.
-    import _ctypes
-
-    function = type("function", (_ctypes.CFuncPtr,), {"_flags_": 1, "_restype_": _c_int()})  # FUNCFLAG_CDECL
-    libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
-    function(_ctypes.dlsym(libc, "prctl"))(option, value, 0, 0, 0)
-
-
-def _c_int() -> type:
-    import _ctypes
-
-    return type("c_int", (_ctypes._SimpleCData,), {"_type_": "i"})  # noqa: SLF001 - the name that it has

@@ -45,6 +45,10 @@ class NotPossible(Exception):
     """No keeper can run beside this process; the argument says why, in words."""
 
 
+class OrphansComeHere(NotPossible):
+    """It would become the command's child. A supervisor is the way then."""
+
+
 class KeeperFailed(Exception):
     """It could not do what it was asked to. `told`: the fields with which it said so; perhaps none."""
 
@@ -61,7 +65,7 @@ class Keeper:
     def __init__(self, module: str, environ: Mapping[str, str]) -> None:
         """`module`: its `main()` is what the keeper runs. Raises NotPossible."""
         if os.getpid() == 1:
-            raise NotPossible("it is process 1, which gets every orphan for its child")
+            raise OrphansComeHere("it is process 1, which gets every orphan for its child")
         if not process.namespace():
             raise NotPossible("/proc does not show this process")
         if process.namespace_of_children() != process.namespace():
@@ -182,7 +186,7 @@ def _check_no_child(pid: int | None) -> None:
     if process.parent_of(pid) == os.getpid():
         os.kill(pid, signal.SIGKILL)
         _reap(pid)
-        raise NotPossible("it is a child subreaper, which gets every orphan for its child")
+        raise OrphansComeHere("it is a child subreaper, which gets every orphan for its child")
 
 
 def _reap(pid: int) -> None:

@@ -102,6 +102,18 @@ def open_self() -> int | None:
     return os.pidfd_open(os.getpid()) if sys.platform == "linux" else None
 
 
+def pidfd_identity() -> int:
+    """What tells a pidfd of ours from that of any other process until the next boot; 0: it is not known."""
+    try:
+        descriptor = os.pidfd_open(os.getpid())
+    except (OSError, AttributeError):
+        return 0
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
+
+
 class Watch:
     """The end of one process, as a descriptor that becomes readable; and a way to send it a signal."""
 

@@ -290,7 +290,7 @@ def test_an_inner_run_without_delivery_has_nothing_of_the_outer_ones(authsome, l
     assert name not in authsome(*outer, *inner, check=True).stdout
 
 
-@pytest.mark.parametrize("what", ["restart", "signal", "signal:", "signal:NONE", "signal:_IGN", "HUP"])
+@pytest.mark.parametrize("what", ["again", "signal", "signal:", "signal:NONE", "signal:_IGN", "HUP"])
 def test_an_unknown_on_expiry_is_refused(authsome, what):
     done = authsome("run", "--on-expiry", what, "--", "true")
     assert done.returncode == 125

@@ -12,9 +12,12 @@ import pytest
 
 AUTHSOME = os.path.join(os.path.dirname(sys.executable), "authsome")
 
+PROBES = Path(__file__).parent / "probes"
 WRAPPERS = {
     "bare": [],
-    "launcher": [sys.executable, "-I", "-S", str(Path(__file__).parent / "probes" / "launcher.py")],
+    "launcher": [sys.executable, "-I", "-S", str(PROBES / "launcher.py")],
+    "supervisor": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "none", "10", "-", "--"],
+    "restart": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "restart", "10", "-", "--"],
     "authsome": [AUTHSOME, "run", "--none", "--"],
     "keeper": [AUTHSOME, "run", "--none", "--deliver", "files", "--"],  # no variable, so nothing but a keeper
     "tini": ["/usr/bin/tini", "-s", "--"],
@@ -22,7 +25,7 @@ WRAPPERS = {
 }
 """Programs that run a command. Those that are not ours are for tests/bench/transparency.py alone."""
 
-OURS = ("bare", "launcher", "authsome", "keeper")
+OURS = ("bare", "launcher", "supervisor", "authsome", "keeper")
 
 
 def pytest_generate_tests(metafunc):

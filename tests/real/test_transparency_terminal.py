@@ -137,6 +137,36 @@ def test_a_pipeline_is_one_job(bash, line):
     bash.expect_exact(PROMPT)
 
 
+def test_a_shell_in_it_has_jobs_of_its_own_and_is_one(bash, line, need):
+    bash.sendline(line("env", "PS1=inner> ", need("bash"), "--norc", "--noprofile", "--noediting", "-i"))
+    bash.expect_exact("inner> ")
+    bash.sendline("echo begun; sleep 600")
+    bash.expect_exact("begun\r\n")
+    time.sleep(0.2)
+    bash.sendcontrol("z")
+    bash.expect("Stopped")
+    bash.expect_exact("inner> ")
+    bash.sendline("fg")
+    bash.expect_exact("sleep 600")
+    time.sleep(0.2)
+    bash.sendcontrol("c")
+    bash.expect_exact("inner> ")
+    for _ in range(2):
+        bash.sendline("suspend")
+        bash.expect("Stopped")
+        bash.expect_exact(PROMPT)
+        bash.sendline("fg")
+        bash.expect_exact("-i")
+        bash.sendline("echo back $((40 + 2))")
+        bash.expect_exact("back 42")
+        bash.expect_exact("inner> ")
+    bash.sendline("exit 3")
+    bash.expect_exact(PROMPT)
+    bash.sendline("echo ended $?")
+    bash.expect_exact("ended 3")
+    bash.expect_exact(PROMPT)
+
+
 def test_the_shell_says_what_it_died_of(bash, line):
     bash.sendline(line("sh", "-c", f"kill -{int(signal.SIGTERM)} $$"))
     bash.expect_exact("Terminated")

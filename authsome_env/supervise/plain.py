@@ -1,0 +1,97 @@
+"""The standard streams of a command as they are: it gets our caller's own, and we have nothing to do with
+them.
+
+The protocol is that of `streams.Streams`, which stands between a command and its caller's streams.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Protocol
+
+    class Between(Protocol):
+        """What stands between the command's descriptors 0 to 2 and ours."""
+
+        own_session: bool
+        """The command has one, so that no signal of the terminal or of our group reaches it but by us."""
+        holds: bool
+        """Our own descriptors 0 to 2 are needed while the command runs."""
+
+        def fork(self) -> int:
+            """As os.fork; in the command the descriptors are in their places. Raises OSError.
+
+            Once for each command: a restart is another one, at the same terminal.
+            """
+
+        def waits(self) -> tuple[list[int], list[int]]:
+            """Descriptors to wait for, until they can be read and written."""
+
+        def deadline(self) -> float | None:
+            """When `step` is to be called by itself, in Unix seconds."""
+
+        def step(self, readable: Collection[int] = (), writable: Collection[int] = ()) -> None:
+            """Do what can be done without waiting."""
+
+        def add(self, secret: bytes) -> bool:
+            """It is one from now on."""
+
+        def resized(self) -> None:
+            """WINCH has come."""
+
+        def suspend(self) -> bool:
+            """The command has stopped; whether we are to stop as well."""
+
+        def resume(self) -> None:
+            """We go on after a stop: CONT has come."""
+
+        def hung_up(self) -> None:
+            """HUP has come from the kernel."""
+
+        def processes(self) -> Collection[int]:
+            """Those that it has started. Whoever is a child of ours is waited for by the supervisor."""
+
+        def finish(self, *, keep_modes: bool = False) -> None:
+            """There will be no other command: pass on the rest, and leave the terminal as it was."""
+
+
+class Plain:
+    own_session = False
+    holds = False
+
+    def fork(self) -> int:
+        return os.fork()
+
+    def waits(self) -> tuple[list[int], list[int]]:
+        return [], []
+
+    def deadline(self) -> float | None:
+        return None
+
+    def step(self, readable: Collection[int] = (), writable: Collection[int] = ()) -> None:
+        pass
+
+    def add(self, secret: bytes) -> bool:
+        del secret
+        return True
+
+    def resized(self) -> None:
+        pass
+
+    def suspend(self) -> bool:
+        return True
+
+    def resume(self) -> None:
+        pass
+
+    def hung_up(self) -> None:
+        pass
+
+    def processes(self) -> Collection[int]:
+        return ()
+
+    def finish(self, *, keep_modes: bool = False) -> None:
+        pass
