@@ -1,0 +1,203 @@
+"""Replace secrets in a stream of bytes by `***`, wherever the stream is cut, and leave all else as it is.
+
+    feed(data)    what may be passed on by now: all but an end that could be the beginning of a secret
+    pause()       nothing has come for a moment: a short such end is passed on, since somebody may wait for it
+    end()         what is left
+
+What was passed on by `pause` is remembered: if the rest of the secret follows, the rest is masked. So a pause
+in the middle shows less than `SHORTEST` of its bytes. A longer beginning is kept until more comes.
+
+Two secrets that overlap are masked together. Control sequences (colors) within a secret are kept, behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from .mask_forms import SHORTEST, forms
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MASK = b"***"
+
+_SEQUENCE = rb"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI, ECMA-48 5.4
+_COLORS = re.compile(_SEQUENCE)
+_COLORS_AND_LINES = re.compile(_SEQUENCE + rb"|[\r\n]+")
+_BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,8})?\Z")
+"""A control sequence that is not complete."""
+_LONGEST_BEGUN = 42
+Range = tuple[int, int]
+
+
+class Mask:
+    def __init__(self, secrets: Iterable[bytes] = ()) -> None:
+        self._plain = _Wanted()
+        self._in_lines = _Wanted()
+        """Those that are looked for across line ends as well."""
+        self._kept = b""
+        self._shown = 0
+        """How many bytes of `_kept` were passed on already."""
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: bytes) -> bool:
+        """From now on, in what is still kept too. False: it is too short to be masked."""
+        plain, in_lines = forms(secret)
+        self._plain.add(plain)
+        self._in_lines.add(in_lines)
+        return bool(plain)
+
+    def feed(self, data: bytes) -> bytes:
+        buffer = self._kept + data
+        found, kept = self._search(buffer)
+        return self._pass_on(buffer, found, kept)
+
+    def pause(self) -> bytes:
+        kept, shown = self._kept, self._shown
+        found, _ = self._search(kept)
+        if found and found[0][0] == 0:  # complete, and the beginning of a longer one
+            self._shown = max(found[0][1], shown)
+            return MASK if self._shown > shown else b""
+        if len(kept) >= SHORTEST and not kept.startswith(b"\x1b"):
+            return b""
+        self._shown = len(kept)
+        return kept[shown:]
+
+    def end(self) -> bytes:
+        """A beginning of a secret that is more than half of it is masked as well."""
+        found, _ = self._search(self._kept)
+        bare = _COLORS.sub(b"", self._kept)
+        if len(bare) >= SHORTEST and self._plain.has_half(bare):
+            found = [(0, len(self._kept))]
+        return self._pass_on(self._kept, found, len(self._kept))
+
+    def _pass_on(self, buffer: bytes, found: list[Range], kept: int) -> bytes:
+        """What may be shown of `buffer`; from `kept` on it waits for more."""
+        out = []
+        at = self._shown
+        for start, end in found:
+            if start >= kept:  # it may be a part of what is not complete
+                break
+            if start > at:
+                out.append(buffer[at:start])
+            if end > at:
+                out += [MASK, *_COLORS.findall(buffer, max(start, at), end)]
+                at = end
+        if kept > at:
+            out.append(buffer[at:kept])
+        self._kept = buffer[kept:]
+        self._shown = max(at - kept, 0)
+        return b"".join(out)
+
+    def _search(self, buffer: bytes) -> tuple[list[Range], int]:
+        """Where secrets are, in order, and where something begins that is not complete."""
+        begun = len(buffer)
+        if 0x1B not in buffer:
+            view = _View(buffer, None)
+        else:
+            if incomplete := _BEGUN.search(buffer, max(0, begun - _LONGEST_BEGUN)):
+                begun = incomplete.start()
+            view = _View(buffer[:begun], _COLORS)
+        found, kept = view.search(self._plain)
+        kept = min(begun, kept)
+        # The way back to the places takes long, and is made only if there is anything to be found.
+        if self._in_lines.is_in(view.bytes.translate(None, b"\r\n")):
+            others, begun_there = _View(buffer[:begun], _COLORS_AND_LINES).search(self._in_lines)
+            found += others
+            kept = min(kept, begun_there)
+        return _merged(found), kept
+
+
+class _Wanted:
+    """Forms to look for."""
+
+    def __init__(self) -> None:
+        self._forms: set[bytes] = set()
+        self._by_head: dict[bytes, list[bytes]] = {}
+        """By their first bytes, which stand for them at the end of a text."""
+        self._starts: set[bytes] = set()
+        """All beginnings that are shorter than that."""
+        self._longest = 0
+
+    def add(self, wanted: Iterable[bytes]) -> None:
+        for form in wanted:
+            if form not in self._forms:
+                self._forms.add(form)
+                self._by_head.setdefault(form[:SHORTEST], []).append(form)
+                self._starts.update(form[:length] for length in range(1, SHORTEST))
+                self._longest = max(self._longest, len(form))
+
+    def is_in(self, text: bytes) -> bool:
+        """Wholly, or with its beginning at the end of the text."""
+        return any(form in text for form in self._forms) or self.begun(text) < len(text)
+
+    def has_half(self, text: bytes) -> bool:
+        return any(len(text) * 2 > len(form) and form.startswith(text) for form in self._forms)
+
+    def places(self, text: bytes) -> Iterator[Range]:
+        for form in self._forms:
+            if form in text:  # faster than find, as long as it is not
+                at = text.find(form)
+                while at >= 0:
+                    yield at, at + len(form)
+                    at = text.find(form, at + 1)
+
+    def begun(self, text: bytes) -> int:
+        """Where the longest end of `text` begins that a form begins with; its length if there is none."""
+        first = len(text)
+        for head, same in self._by_head.items():
+            at = text.find(head, max(first - self._longest, 0))
+            while 0 <= at < first:
+                if any(form.startswith(text[at:]) for form in same if len(form) > len(text) - at):
+                    first = at
+                at = text.find(head, at + 1)
+        for length in range(min(SHORTEST - 1, len(text)), len(text) - first, -1):
+            if text[-length:] in self._starts:
+                return len(text) - length
+        return first
+
+
+class _View:
+    """`buffer` without what matches `noise`, and the way back to its places."""
+
+    def __init__(self, buffer: bytes, noise: re.Pattern[bytes] | None) -> None:
+        self.bytes = buffer
+        self._length = len(buffer)
+        self._starts: list[int] = []
+        self._removed: list[int] = []
+        if noise is None:
+            return
+        pieces = []
+        at = removed = 0
+        for match in noise.finditer(buffer):
+            pieces.append(buffer[at : match.start()])
+            at = match.end()
+            removed += at - match.start()
+            self._starts.append(at - removed)
+            self._removed.append(removed)
+        self.bytes = b"".join([*pieces, buffer[at:]])
+
+    def search(self, wanted: _Wanted) -> tuple[list[Range], int]:
+        """In the buffer: all places, and where an incomplete one begins, or its length."""
+        found = [(self._place(start), self._place(end - 1) + 1) for start, end in wanted.places(self.bytes)]
+        begun = wanted.begun(self.bytes)
+        return found, self._place(begun) if begun < len(self.bytes) else self._length
+
+    def _place(self, at: int) -> int:
+        """In the buffer, of the byte that is at `at` here."""
+        noise = bisect_right(self._starts, at)
+        return at + (self._removed[noise - 1] if noise else 0)
+
+
+def _merged(ranges: list[Range]) -> list[Range]:
+    """In order, those that overlap as one."""
+    merged: list[Range] = []
+    for start, end in sorted(ranges):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
