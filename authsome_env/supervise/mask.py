@@ -66,6 +66,10 @@ class Mask:
         self._shown = len(kept)
         return kept[shown:]
 
+    def is_waiting(self) -> bool:
+        """Whether something is kept that was not passed on."""
+        return len(self._kept) > self._shown
+
     def end(self) -> bytes:
         """A beginning of a secret that is more than half of it is masked as well."""
         found, _ = self._search(self._kept)

@@ -8,9 +8,10 @@ import secrets
 import urllib.parse
 
 import pytest
-from authsome_env.supervise.mask import MASK, Mask
 from hypothesis import given
 from hypothesis import strategies as st
+
+from authsome_env.supervise.mask import MASK, Mask
 
 
 def made_up(length=40):
