@@ -131,6 +131,8 @@ class Channel:
         self.mask = mask
         self.is_open = True
         """More may come."""
+        self.doubles_newlines = False
+        """Where it goes, a carriage return is put before each newline, and was already."""
         self._is_terminal = is_terminal
         self._now = now
         self._pending = memoryview(b"")
@@ -161,10 +163,11 @@ class Channel:
                 self._take_rest()
         elif readable and self.is_open:
             self._read()
-        if self._pause_at is not None and not self._pending and self._now() >= self._pause_at:
-            if not self._read():  # there may be more than whoever called us saw
-                self._pause_at = None
-                self._pass_on(self.mask.pause())
+        if self._pause_at is None or self._pending or self._now() < self._pause_at:
+            return
+        if not self._read():  # there may be more than whoever called us saw
+            self._pause_at = None
+            self._pass_on(self.mask.pause())
 
     def command_ended(self) -> None:
         """What is there now is the last of it; who else may hold the other end is not waited for."""
@@ -195,6 +198,8 @@ class Channel:
             data = b""
         if self._left is not None:
             self._left -= len(data)
+        if data and self.doubles_newlines:
+            data = data.replace(b"\r\n", b"\n")
         if data:
             self._pass_on(self.mask.feed(data))
             self._pause_at = self._now() + PAUSE_S if self.is_open and self.mask.is_waiting() else None

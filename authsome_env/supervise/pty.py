@@ -4,8 +4,9 @@
               one turns into a line, an echo, a signal
     inner     the command's: modes and size of the outer one at the start, its own from then on
 
-With a `session` (below) the inner one is the controlling terminal of the command. Without, it is only where
-output goes: then the outer one stays as it is, and does what is done to output (newlines) by itself.
+With a session of its own the inner one is the controlling terminal of the command. Without (`shared`), the
+outer one is that, and others use it too: then it stays as it is, until the command makes the inner one raw: it
+asks for keys there (`less` and `vim -`, whose stdin is a pipe). Then the outer one gets the same modes.
 """
 
 from __future__ import annotations
@@ -36,25 +37,24 @@ _COOKED = (termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP) | 
 
 
 class Terminal:
-    def __init__(self, descriptor: int, *, with_input: bool) -> None:
+    def __init__(self, descriptor: int, *, is_shared: bool) -> None:
         """`descriptor`: the outer one. Raises OSError."""
         opened = open_terminal(descriptor, os.O_RDWR)
         self.outer = (
             opened if opened is not None else fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)
         )
-        self.with_input = with_input
+        self._is_shared = is_shared
         master, slave = os.openpty()
         self.master, self.slave = above(master), above(slave)
         os.set_blocking(self.master, False)
         self._before: Modes | None = None
-        """Of the outer one, while it is raw."""
+        """Of the outer one, while it has others from us."""
+        self._mirrored: Modes | None = None
+        """Of the inner one, when the outer one got the same."""
         self._pending = b""
         self.is_hung_up = False
         try:
-            modes = termios.tcgetattr(self.outer)
-            if not with_input:
-                modes[_OUT] &= ~termios.OPOST
-            termios.tcsetattr(self.slave, termios.TCSANOW, modes)
+            termios.tcsetattr(self.slave, termios.TCSANOW, termios.tcgetattr(self.outer))
             self._at_start = termios.tcgetattr(self.slave)
         except termios.error as error:
             raise OSError(*error.args) from None
@@ -66,11 +66,37 @@ class Terminal:
         except OSError:
             return False
 
-    def is_raw(self) -> bool:
+    def has_keys(self) -> bool:
+        """Whether they are ours, since the outer one is raw."""
         return self._before is not None
 
-    def make_raw(self) -> None:
-        """The outer one; only in the foreground: else it is somebody else's."""
+    def doubles_newlines(self) -> bool:
+        """Whether both put a carriage return before each newline."""
+        return self._is_shared and self._before is None
+
+    def look(self) -> None:
+        """Change the modes of the outer one, if they are to be others by now. Only in the foreground."""
+        if not self._is_shared:
+            if self._before is None:
+                self._make_raw()
+            return
+        try:
+            modes = termios.tcgetattr(self.master)
+            if modes == self._mirrored:
+                return
+            if modes[_LOCAL] & termios.ICANON or modes == self._at_start:
+                self.restore()
+                return
+            self._mirrored = modes
+            outer = termios.tcgetattr(self.outer)
+            self._before = self._before or termios.tcgetattr(self.outer)
+            outer[_IN], outer[_LOCAL], outer[_CHARACTERS] = modes[_IN], modes[_LOCAL], modes[_CHARACTERS]
+            outer[_OUT] &= ~termios.OPOST  # the inner one does it
+            _set(self.outer, outer)
+        except termios.error:
+            pass
+
+    def _make_raw(self) -> None:
         try:
             self._before = termios.tcgetattr(self.outer)
             raw = termios.tcgetattr(self.outer)
@@ -85,21 +111,51 @@ class Terminal:
             pass  # it is hung up, which the next read tells
 
     def forget(self) -> None:
-        """That it is raw: somebody else has taken it, and its modes are theirs."""
-        self._before = None
+        """What it was before: somebody else has taken it, and its modes are theirs."""
+        self._before = self._mirrored = None
 
-    def restore(self, *, keep: bool = False) -> None:
-        """The outer one as it was before; with `keep`, with what the command has changed of the inner one."""
-        modes, self._before = self._before, None
-        if modes is None:
+    def restore(self, *, at_end: bool = False, keep: bool = False) -> None:
+        """The outer one as it was before; with `keep`, with what the command has changed of the inner one.
+
+        `at_end`, or where the command asks for no more keys: those that it did not read are given back.
+        """
+        modes = self._before
+        self.forget()
+        if modes is None or not self.in_foreground():
             return
         try:
-            if keep:
+            if keep and not self._is_shared:
                 modes = _changed(modes, self._at_start, termios.tcgetattr(self.master))
-            if self.in_foreground():
-                _set(self.outer, modes)
+            if at_end or self._is_shared:
+                self._give_back()
+            _set(self.outer, modes)
         except termios.error:
             pass
+
+    def _give_back(self) -> None:
+        """What was typed ahead is the next program's. Some kernels do not allow it: then it is lost."""
+        try:
+            # A description of our own, for others may hold the slave; raw, so that a part of a line is read.
+            slave = os.open(os.ttyname(self.slave), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return
+        typed, self._pending = self._pending, b""
+        try:
+            modes = termios.tcgetattr(slave)
+            raw = termios.tcgetattr(slave)
+            raw[_LOCAL] &= ~termios.ICANON
+            _set(slave, raw)
+            try:
+                typed = os.read(slave, _READ_SIZE) + typed
+            except BlockingIOError:
+                pass
+            _set(slave, modes)
+            for each in typed.replace(b"\0", b""):  # an end of file is kept as that
+                fcntl.ioctl(self.outer, termios.TIOCSTI, bytes((each,)))
+        except (OSError, termios.error):
+            pass
+        finally:
+            os.close(slave)
 
     def copy_size(self) -> bool:
         """Whether it was another one."""
@@ -113,7 +169,7 @@ class Terminal:
         return True
 
     def waits(self) -> tuple[list[int], list[int]]:
-        if not self.is_raw() or self.is_hung_up or self.is_closed:
+        if not self.has_keys() or self.is_hung_up or self.is_closed:
             return [], []
         return ([], [self.master]) if self._pending else ([self.outer], [])
 
@@ -122,11 +178,10 @@ class Terminal:
         if readable and not self._pending:
             try:
                 self._pending = os.read(self.outer, _READ_SIZE)
-                self.is_hung_up = not self._pending
-            except BlockingIOError:
-                return
             except OSError:
-                self.is_hung_up = True
+                pass
+            if not self._pending:
+                self.is_hung_up = not _is_there(self.outer)  # else it is not ours any more (EIO as well)
         if self._pending and (readable or writable):
             try:
                 self._pending = self._pending[os.write(self.master, self._pending) :]
@@ -143,6 +198,15 @@ class Terminal:
         for each in (self.master, self.slave, self.outer):
             os.close(each)
         self.master = self.slave = self.outer = -1
+
+
+def _is_there(descriptor: int) -> bool:
+    """Not hung up."""
+    try:
+        termios.tcgetattr(descriptor)
+        return True
+    except termios.error:
+        return False
 
 
 def _set(descriptor: int, modes: Modes) -> None:

@@ -7,8 +7,8 @@
 
 The kernel does not stop an orphaned process group (of which no member has a parent in another group of the
 same session) by TSTP, TTIN or TTOU; that of a session's leader always is one. Where our own group is orphaned
-(we were started by `xterm -e`, `ssh -t host`, as a container's first process) nobody would continue us, so that
-the command must not stop either: then it leads the session itself, as it would without us.
+(we were started by `xterm -e`, `ssh -t host`, as a container's first process) nobody would continue us, and the
+command must not stop either: then it leads the session itself, as it would without us.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Leader:
 
 
 def fork(slave: int, *, in_foreground: bool) -> tuple[int, Leader | None]:
-    """As os.fork: (0, None) in the command, which has `slave` for its controlling terminal. Raises OSError."""
+    """As os.fork: (0, None) in the command, whose controlling terminal `slave` is. Raises OSError."""
     number = _CLONE.get(os.uname().machine) if sys.platform == "linux" and sys.maxsize > 1 << 32 else None
     if number is None or is_orphaned():
         pid = os.fork()

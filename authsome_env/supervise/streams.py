@@ -79,9 +79,8 @@ class Streams:
         for ours in set(self._given.values()):
             if terminal is None or ours != terminal.slave:
                 os.close(ours)
-        if self.own_session:
-            self._group = pid
-            self._look()
+        self._group = pid if self.own_session else 0
+        self._look()
         return pid
 
     def waits(self) -> tuple[list[int], list[int]]:
@@ -104,6 +103,7 @@ class Streams:
         """Do what can be done without waiting."""
         self._look()
         if terminal := self._terminal:
+            self._channels[0].doubles_newlines = terminal.doubles_newlines()
             terminal.step(readable=terminal.outer in readable, writable=terminal.master in writable)
             if terminal.is_hung_up:
                 self.hung_up()
@@ -111,6 +111,7 @@ class Streams:
             channel.step(readable=channel.source in readable, writable=channel.sink.descriptor in writable)
         for channel in self._watch.broken(readable):
             channel.broken()
+        self._look()  # the command sets modes and then draws
 
     def add(self, secret: bytes) -> bool:
         """From now on. False: it is too short to be masked."""
@@ -128,9 +129,9 @@ class Streams:
 
         Not where it has only stopped since we did not know yet that we are in the foreground.
         """
-        if not self._group or self._terminal is None:
+        if self._terminal is None:
             return True
-        if not self._in_foreground and self._terminal.in_foreground():
+        if self._group and not self._in_foreground and self._terminal.in_foreground():
             self.resume()
             return False
         self._terminal.restore()
@@ -181,7 +182,7 @@ class Streams:
             self.step(readable, writable)
         self._watch.close()
         if self._terminal is not None and not self._terminal.is_closed:
-            self._terminal.restore(keep=keep_modes)
+            self._terminal.restore(at_end=True, keep=keep_modes)
             if self._leader is not None:
                 self._leader.dismiss()
             self._terminal.close()
@@ -189,7 +190,7 @@ class Streams:
         self._group = 0
 
     def _make_terminal(self, descriptor: int) -> None:
-        self._terminal = terminal = Terminal(descriptor, with_input=self.own_session)
+        self._terminal = terminal = Terminal(descriptor, is_shared=not self.own_session)
         device = os.fstat(descriptor).st_rdev
         for each in (IN, OUT, ERR) if self.own_session else (OUT, ERR):
             if os.isatty(each) and os.fstat(each).st_rdev == device:
@@ -214,11 +215,11 @@ class Streams:
     def _look(self) -> None:
         """Whether we are in the foreground of the outer terminal, and what follows from it."""
         terminal = self._terminal
-        if not self._group or terminal is None or terminal.is_closed:
+        if terminal is None or terminal.is_closed:
             return
         in_foreground = terminal.in_foreground()
-        if in_foreground and not terminal.is_raw():
-            terminal.make_raw()
+        if in_foreground:
+            terminal.look()
         if in_foreground != self._in_foreground:
             self._set_foreground(in_foreground=in_foreground)
 
