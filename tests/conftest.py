@@ -22,6 +22,7 @@ pytest_plugins = (
     "real.browser",
     "real.authorization_server.fixture",
     "real.acme",
+    "real.masked",
 )
 
 

@@ -138,12 +138,12 @@ class Channel:
         self._pending = memoryview(b"")
         self._pause_at: float | None = None
         self._left: int | None = None
-        """How much more is taken, after the command's end."""
+        """How much more is taken, after the command's end; 0: others still hold the other end."""
 
     def waits(self) -> tuple[list[int], list[int]]:
         if self._pending:
             return [], [self.sink.descriptor]
-        return ([self.source], []) if self.is_open else ([], [])
+        return ([self.source], []) if self.is_open and self._left != 0 else ([], [])
 
     def deadline(self) -> float | None:
         """Wall-clock time, which may be set back meanwhile."""
@@ -153,7 +153,8 @@ class Channel:
         return self._pause_at
 
     def is_done(self) -> bool:
-        return not self.is_open and not self._pending
+        """Whether all is passed on that came, or that came until the command's end."""
+        return not self._pending and (not self.is_open or self._left == 0)
 
     def step(self, *, readable: bool, writable: bool) -> None:
         if self._pending:
@@ -170,30 +171,35 @@ class Channel:
             self._pass_on(self.mask.pause())
 
     def command_ended(self) -> None:
-        """What is there now is the last of it; who else may hold the other end is not waited for."""
+        """What is there now is the last of its output; others may still hold the other end."""
         if self._left is None and self.is_open:
             self._left = _TERMINAL_HOLDS if self._is_terminal else _held_by(self.source)
             self._take_rest()
 
-    def broken(self) -> None:
-        """Nobody reads what we write: who writes to us learns it as it would without us."""
+    def is_held(self) -> bool:
+        """Once it is done: whether others hold the other end, so that more may come."""
+        if self.is_open and self._left == 0:
+            self._left = None
+            self._read()
+        return self.is_open
+
+    def close(self) -> None:
+        """Nobody reads what we write, or another process of ours goes on with it."""
         self._pending = memoryview(b"")
         self._close()
 
     def _take_rest(self) -> None:
         """As long as it can be passed on at once."""
-        while self.is_open and not self._pending:
-            self._read()
+        while self.is_open and self._left and not self._pending:
+            if not self._read():
+                self._left = 0
 
     def _read(self) -> bool:
         """Whether anything came."""
-        size = READ_SIZE if self._left is None else min(self._left, READ_SIZE)
         try:
-            data = os.read(self.source, size) if size else b""
+            data = os.read(self.source, min(self._left or READ_SIZE, READ_SIZE))
         except BlockingIOError:
-            if self._left is None:
-                return False
-            data = b""
+            return False
         except OSError:  # EIO: nobody holds the other side of the terminal
             data = b""
         if self._left is not None:
@@ -218,9 +224,8 @@ class Channel:
             while self._pending and (written := self.sink.write(self._pending)):
                 self._pending = self._pending[written:]
         except OSError:
-            self.broken()
-        if self.is_done():
-            self.sink.close()
+            self.close()
+        self._close_sink()
 
     def _close(self) -> None:
         self._pause_at = None
@@ -228,7 +233,10 @@ class Channel:
             self.is_open = False
             if not self._is_terminal:
                 os.close(self.source)
-        if self.is_done():
+        self._close_sink()
+
+    def _close_sink(self) -> None:
+        if not self.is_open and not self._pending:
             self.sink.close()
 
 

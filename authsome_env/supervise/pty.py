@@ -4,9 +4,9 @@
               one turns into a line, an echo, a signal
     inner     the command's: modes and size of the outer one at the start, its own from then on
 
-With a session of its own the inner one is the controlling terminal of the command. Without (`shared`), the
-outer one is that, and others use it too: then it stays as it is, until the command makes the inner one raw: it
-asks for keys there (`less` and `vim -`, whose stdin is a pipe). Then the outer one gets the same modes.
+With a session of its own the inner one is the controlling terminal of the command. Without (shared), the
+outer one is that, and others use it too: then it stays as it is, until the command makes the inner one raw,
+since it asks for keys there (`less` and `vim -`, whose stdin is a pipe). Then the outer one becomes the same.
 """
 
 from __future__ import annotations
@@ -194,10 +194,16 @@ class Terminal:
     def is_closed(self) -> bool:
         return self.master < 0
 
+    def close_slave(self) -> None:
+        if self.slave >= 0:
+            os.close(self.slave)
+            self.slave = -1
+
     def close(self) -> None:
-        for each in (self.master, self.slave, self.outer):
-            os.close(each)
-        self.master = self.slave = self.outer = -1
+        self.close_slave()
+        os.close(self.master)
+        os.close(self.outer)
+        self.master = self.outer = -1
 
 
 def _is_there(descriptor: int) -> bool:

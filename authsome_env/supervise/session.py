@@ -7,8 +7,8 @@
 
 The kernel does not stop an orphaned process group (of which no member has a parent in another group of the
 same session) by TSTP, TTIN or TTOU; that of a session's leader always is one. Where our own group is orphaned
-(we were started by `xterm -e`, `ssh -t host`, as a container's first process) nobody would continue us, and the
-command must not stop either: then it leads the session itself, as it would without us.
+(we were started by `xterm -e`, `ssh -t host`, as a container's first process) nobody would continue us, and
+the command must not stop either: then it leads the session itself, as it would without us.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _lead(
     os.chdir("/")
     until, held = os.pipe()
     _second(command, until)
-    _close_all_but(slave, channel.fileno(), begin.fileno(), held)
+    close_all_but(slave, channel.fileno(), begin.fileno(), held)
     if in_foreground:
         os.tcsetpgrp(slave, command)
     channel.send(command.to_bytes(_PID_BYTES, "big"))
@@ -182,13 +182,13 @@ def _second(command: int, until: int) -> None:
         os.setpgid(pid, command)
         return
     try:
-        _close_all_but(until)
+        close_all_but(until)
         os.read(until, 1)
     finally:
         os._exit(0)
 
 
-def _close_all_but(*kept: int) -> None:
+def close_all_but(*kept: int) -> None:
     try:
         found = [int(name) for name in os.listdir("/dev/fd")]  # a limit may be lower than what is open
     except OSError:

@@ -14,18 +14,17 @@
     …waits, deadline, step in the loop of the supervisor…
     streams.command_ended(); until is_done() the loop may go on; streams.finish()
 
-Nothing but the constructor and `fork` raises.
+Nothing but the constructor and `fork` raises. One object is for one start of the command.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import select
 import stat
-import sys
 
 from . import session
+from .channels import Channels
 from .mask import Mask
 from .pipes import Channel, Sink, pipe
 from .pty import Terminal
@@ -49,12 +48,15 @@ class Streams:
         """Raises OSError."""
         self._now = now
         self._secrets = list(secrets)
-        self._channels: list[Channel] = []
+        self._channels = Channels(now=now)
         self._given: dict[int, int] = {}
         """Which descriptor of ours the command gets for which of its own."""
         self._terminal: Terminal | None = None
+        self._shown: Channel | None = None
+        """What comes from it."""
         self._leader: session.Leader | None = None
         self._group = 0
+        """The command's, if it is in a session of its own."""
         self._in_foreground = False
         terminal = next((each for each in (OUT, ERR) if os.isatty(each)), None)
         self.own_session = terminal == OUT and _is_ours(IN) and _is_ours(OUT)
@@ -62,7 +64,6 @@ class Streams:
         if terminal is not None:
             self._make_terminal(terminal)
         self._make_pipes()
-        self._watch = _Watch(self._channels)
 
     def fork(self) -> int:
         """As os.fork. Raises OSError."""
@@ -85,38 +86,35 @@ class Streams:
 
     def waits(self) -> tuple[list[int], list[int]]:
         """(descriptors to wait for until they can be read, until they can be written)."""
-        readers, writers = self._watch.waits()
-        for each in (*self._channels, *((self._terminal,) if self._terminal else ())):
-            more_readers, more_writers = each.waits()
+        readers, writers = self._channels.waits()
+        if self._terminal is not None:
+            more_readers, more_writers = self._terminal.waits()
             readers += more_readers
             writers += more_writers
         return readers, writers
 
     def deadline(self) -> float | None:
         """When `step` is to be called though nothing is ready, in Unix seconds."""
-        found = [when for each in self._channels if (when := each.deadline()) is not None]
+        found = self._channels.deadline()
         if self._group and not self._in_foreground:
-            found.append(self._now() + _LOOK_S)
-        return min(found, default=None)
+            look = self._now() + _LOOK_S
+            return look if found is None else min(look, found)
+        return found
 
     def step(self, readable: Collection[int] = (), writable: Collection[int] = ()) -> None:
         """Do what can be done without waiting."""
         self._look()
         if terminal := self._terminal:
-            self._channels[0].doubles_newlines = terminal.doubles_newlines()
             terminal.step(readable=terminal.outer in readable, writable=terminal.master in writable)
-            if terminal.is_hung_up:
-                self.hung_up()
-        for channel in self._channels:
-            channel.step(readable=channel.source in readable, writable=channel.sink.descriptor in writable)
-        for channel in self._watch.broken(readable):
-            channel.broken()
-        self._look()  # the command sets modes and then draws
+        self._channels.step(readable, writable)
+        if terminal and (terminal.is_hung_up or not (self._shown and self._shown.is_open)):
+            self.hung_up()
+        self._look()  # the command sets modes, then draws
 
     def add(self, secret: bytes) -> bool:
         """From now on. False: it is too short to be masked."""
-        done = [each.mask.add(secret) for each in self._channels]
-        return all(done)
+        self._secrets.append(secret)
+        return self._channels.add(secret)
 
     def resized(self) -> None:
         """The outer terminal was (WINCH)."""
@@ -129,7 +127,7 @@ class Streams:
 
         Not where it has only stopped since we did not know yet that we are in the foreground.
         """
-        if self._terminal is None:
+        if self._terminal is None or self._terminal.is_closed:
             return True
         if self._group and not self._in_foreground and self._terminal.in_foreground():
             self.resume()
@@ -153,9 +151,8 @@ class Streams:
         terminal = self._terminal
         if terminal is None or terminal.is_closed:
             return
-        for channel in self._channels:
-            if channel.source == terminal.master:
-                channel.broken()
+        if self._shown is not None:
+            self._shown.close()
         leader, self._leader = self._leader, None
         terminal.close()
         if leader is not None:
@@ -163,30 +160,30 @@ class Streams:
 
     def command_ended(self) -> None:
         """What is there now is the last of its output."""
-        for channel in self._channels:
-            channel.command_ended()
+        self._channels.command_ended()
 
     def is_done(self) -> bool:
         """After the command's end: whether all its output was passed on."""
-        return all(each.is_done() for each in self._channels)
+        return self._channels.is_done()
 
     def finish(self, *, keep_modes: bool = False) -> None:
         """Pass on the rest, however long its reader takes; the outer terminal is as it was.
 
         `keep_modes`: the command ended by itself: what it has changed of the terminal is meant to stay.
+        What it has started may go on to write: a process of ours stays for that until they have ended.
         """
         self.command_ended()
-        while not self.is_done():
-            readers, writers = self.waits()
-            readable, writable, _ = select.select(readers, writers, ())
-            self.step(readable, writable)
-        self._watch.close()
-        if self._terminal is not None and not self._terminal.is_closed:
-            self._terminal.restore(at_end=True, keep=keep_modes)
+        self._channels.pump(self._channels.is_done)
+        terminal = self._terminal
+        if terminal is not None and not terminal.is_closed:
+            terminal.restore(at_end=True, keep=keep_modes)
             if self._leader is not None:
                 self._leader.dismiss()
-            self._terminal.close()
-        self._leader = self._terminal = None
+            terminal.close_slave()
+        self._channels.leave()
+        if terminal is not None and not terminal.is_closed:
+            terminal.close()
+        self._leader = self._terminal = self._shown = None
         self._group = 0
 
     def _make_terminal(self, descriptor: int) -> None:
@@ -195,7 +192,7 @@ class Streams:
         for each in (IN, OUT, ERR) if self.own_session else (OUT, ERR):
             if os.isatty(each) and os.fstat(each).st_rdev == device:
                 self._given[each] = terminal.slave
-        self._add_channel(terminal.master, descriptor, is_terminal=True)
+        self._shown = self._add_channel(terminal.master, descriptor, is_terminal=True)
 
     def _make_pipes(self) -> None:
         made: dict[tuple[int, ...], int] = {}
@@ -208,9 +205,11 @@ class Streams:
                 self._add_channel(ours, each)
             self._given[each] = made[place]
 
-    def _add_channel(self, source: int, descriptor: int, *, is_terminal: bool = False) -> None:
+    def _add_channel(self, source: int, descriptor: int, *, is_terminal: bool = False) -> Channel:
         mask = Mask(self._secrets)
-        self._channels.append(Channel(source, Sink(descriptor), mask, now=self._now, is_terminal=is_terminal))
+        channel = Channel(source, Sink(descriptor), mask, now=self._now, is_terminal=is_terminal)
+        self._channels.append(channel)
+        return channel
 
     def _look(self) -> None:
         """Whether we are in the foreground of the outer terminal, and what follows from it."""
@@ -222,6 +221,8 @@ class Streams:
             terminal.look()
         if in_foreground != self._in_foreground:
             self._set_foreground(in_foreground=in_foreground)
+        if self._shown is not None:
+            self._shown.doubles_newlines = terminal.doubles_newlines()
 
     def _set_foreground(self, *, in_foreground: bool) -> None:
         self._in_foreground = in_foreground
@@ -229,40 +230,6 @@ class Streams:
             self._terminal.forget()
         if self._leader is not None:
             self._leader.set_foreground(in_foreground=in_foreground)
-
-
-class _Watch:
-    """Of the places where output goes: whether somebody still reads there, though nothing is written."""
-
-    def __init__(self, channels: Iterable[Channel]) -> None:
-        self._channels = {each.sink.descriptor: each for each in channels}
-        self._epoll: select.epoll | None = None
-        if sys.platform != "linux":
-            return
-        epoll = select.epoll()
-        for descriptor in self._channels:
-            try:
-                epoll.register(descriptor, 0)  # errors and hang-ups are always told
-                self._epoll = epoll
-            except OSError:
-                pass  # a file, which has no reader
-
-    def waits(self) -> tuple[list[int], list[int]]:
-        return ([self._epoll.fileno()] if self._epoll is not None else []), []
-
-    def broken(self, readable: Collection[int]) -> list[Channel]:
-        if self._epoll is None or self._epoll.fileno() not in readable:
-            return []
-        found = []
-        for descriptor, _ in self._epoll.poll(0):
-            self._epoll.unregister(descriptor)
-            found.append(self._channels[descriptor])
-        return found
-
-    def close(self) -> None:
-        if self._epoll is not None:
-            self._epoll.close()
-            self._epoll = None
 
 
 def _is_ours(descriptor: int) -> bool:

@@ -20,14 +20,17 @@ def made_up(length=40):
     return secrets.token_urlsafe(length)[:length]
 
 
-def in_hex(*values):
-    return ",".join(value.encode().hex() if isinstance(value, str) else value.hex() for value in values)
+@pytest.fixture
+def masking(tmp_path):
+    """`masking(*secrets, **more)`: an environment in which MASK_RUN masks these, named S0, S1…"""
 
+    def make(*secrets, **more):
+        (tmp_path / "secrets").write_text(",".join(secret.encode().hex() for secret in secrets))
+        named = {f"S{number}": secret for number, secret in enumerate(secrets)}
+        own = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "MASK_SECRETS": str(tmp_path / "secrets")}
+        return {**own, **named, **more}
 
-def environ_with(*values, **more):
-    """The values are masked by MASK_RUN, and are in the environment as S0, S1…"""
-    named = {f"S{number}": value for number, value in enumerate(values) if isinstance(value, str)}
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "MASK_SECRETS": in_hex(*values), **named, **more}
+    return make
 
 
 def until(true, what="it"):

@@ -8,8 +8,7 @@ import shlex
 import sys
 
 import pytest
-
-from real.masked import MASK_RUN, Screen, environ_with, made_up, until
+from real.masked import MASK_RUN, Screen, made_up, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the session's leader needs Linux")
 
@@ -22,9 +21,9 @@ def secret():
 
 
 @pytest.fixture
-def screen(need, tmp_path, secret):
+def screen(need, tmp_path, secret, masking):
     need("tmux")
-    found = Screen(tmp_path, environ_with(secret))
+    found = Screen(tmp_path, masking(secret))
     try:
         found.wait_for(PROMPT)
         yield found

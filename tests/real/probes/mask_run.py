@@ -1,8 +1,7 @@
 """Run a command with its output masked, by the smallest loop that does: mask_run.py COMMAND…
 
-MASK_SECRETS    what to mask, in hex, with commas; not passed on
+MASK_SECRETS    a file of what to mask, in hex, with commas; not passed on
 MASK_ADD        a file: each line that is written to it becomes a secret as well (in hex)
-MASK_STATE      a file that gets the place where we are, for a test to wait for
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signa
 
 
 def main():
-    secrets = [bytes.fromhex(each) for each in os.environ.pop("MASK_SECRETS", "").split(",") if each]
+    with open(os.environ.pop("MASK_SECRETS"), encoding="ascii") as file:
+        secrets = [bytes.fromhex(each) for each in file.read().split(",") if each]
     news = os.environ.pop("MASK_ADD", None)
     news = os.open(news, os.O_RDONLY | os.O_NONBLOCK) if news else None
     streams = Streams(secrets, now=time.time)
