@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 MASK = b"***"
 
-_SEQUENCE = rb"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI, ECMA-48 5.4
+_SEQUENCE = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]\x0f?|[()][0-~])"
+"""CSI (ECMA-48 5.4), and what terminfo's `sgr0` has beside it, on xterm before and on Linux behind."""
 _COLORS = re.compile(_SEQUENCE)
 _COLORS_AND_LINES = re.compile(_SEQUENCE + rb"|[\r\n]+")
-_BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,8})?\Z")
+_BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}|[()])?\Z")
 """A control sequence that is not complete."""
 _LONGEST_BEGUN = 42
 Range = tuple[int, int]
@@ -61,7 +62,7 @@ class Mask:
         if found and found[0][0] == 0:  # complete, and the beginning of a longer one
             self._shown = max(found[0][1], shown)
             return MASK if self._shown > shown else b""
-        if len(kept) >= SHORTEST and not kept.startswith(b"\x1b"):
+        if len(_COLORS.sub(b"", kept)) >= SHORTEST and not kept.startswith(b"\x1b"):
             return b""
         self._shown = len(kept)
         return kept[shown:]

@@ -9,36 +9,70 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.parse
 
 SHORTEST = 8
 """Characters. What is shorter would be found in innocent words."""
 
 
+_URL_SAFE = ("", "/", "/:", "*", "!'()*", "!'()*;/?:@&=+$,#")
+"""What is left as it is, by Python's functions, by URLSearchParams, encodeURIComponent, encodeURI."""
+_ASCII_ONLY = "<>&'+`"
+"""What Go (the first three) and .NET (all) write as \\uXXXX in JSON."""
+_LIKE_A_KEY = re.compile(rb"(?=[A-Za-z+/=_.-]*[0-9])(?=[0-9+/=_.-]*[A-Za-z])[A-Za-z0-9+/=_.-]{16}")
+
+
 def forms(secret: bytes) -> tuple[set[bytes], set[bytes]]:
     """(those that are in one piece, those of base64 that may be broken into lines, as in mail and PEM).
 
-    Both are empty for a secret that is too short to be masked.
+    Both are empty for a secret that is too short to be masked. Space around it (the newline of a file) is
+    no part of it.
     """
     if len(secret) < SHORTEST:
         return set(), set()
-    plain = {secret, secret.replace(b"\n", b"\r\n")}  # a terminal writes every newline so
-    for line in secret.split(b"\n"):
-        line = line.strip()  # noqa: PLW2901
-        if len(line) >= SHORTEST and not line.startswith(b"-----"):  # all keys in PEM begin alike
-            plain.add(line)
-    encoded = {secret.hex().encode(), secret.hex().upper().encode()}
-    for safe in ("", "/", "/:"):
-        quoted = urllib.parse.quote_from_bytes(secret, safe=safe)
-        encoded |= {quoted.encode(), _lower(quoted).encode(), quoted.replace("%20", "+").encode()}
-    text = secret.decode("utf-8", "surrogateescape")
-    for ascii_only in (True, False):
-        escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-        for each in (escaped, escaped.replace("/", "\\/")):
-            encoded.add(each.encode("utf-8", "surrogateescape"))
+    if len(bare := secret.strip(b" \t\r\n")) >= SHORTEST:
+        secret = bare
+    encoded = {secret.hex().encode(), secret.hex().upper().encode()} | _in_urls(secret) | _in_json(secret)
     letters = _base64(secret)
     for_urls = {each.translate(bytes.maketrans(b"+/", b"-_")) for each in letters}
-    return plain | encoded | (for_urls - letters), letters
+    return _plain(secret) | encoded | (for_urls - letters), letters
+
+
+def _plain(secret: bytes) -> set[bytes]:
+    """As it stands, and each line that tells something: the others are in innocent files as well."""
+    found = {secret, secret.replace(b"\n", b"\r\n")}  # a terminal writes every newline so
+    in_pem = False
+    for each in secret.split(b"\n"):
+        line = each.strip()
+        if line.startswith(b"-----"):  # all keys begin and end alike
+            in_pem = line.startswith(b"-----BEGIN")
+        elif len(line) >= SHORTEST and (in_pem or _LIKE_A_KEY.search(line)):
+            found.add(line)
+    return found
+
+
+def _in_urls(secret: bytes) -> set[bytes]:
+    found = set()
+    for safe in _URL_SAFE:
+        quoted = urllib.parse.quote_from_bytes(secret, safe=safe)
+        for each in (quoted, quoted.replace("%20", "+"), quoted.replace("%20", "+").replace("~", "%7E")):
+            found |= {each.encode(), _lower(each).encode()}
+    return found
+
+
+def _in_json(secret: bytes) -> set[bytes]:
+    text = secret.decode("utf-8", "surrogateescape")
+    found = set()
+    for ascii_only in (True, False):
+        once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        for each in (once, _as_numbers(once, _ASCII_ONLY[:3]), _as_numbers(once, _ASCII_ONLY)):
+            found |= {each, each.replace("/", "\\/"), json.dumps(each, ensure_ascii=ascii_only)[1:-1]}
+    return {each.encode("utf-8", "surrogateescape") for each in found}
+
+
+def _as_numbers(text: str, characters: str) -> str:
+    return "".join(f"\\u{ord(each):04X}" if each in characters else each for each in text)
 
 
 def _base64(secret: bytes) -> set[bytes]:

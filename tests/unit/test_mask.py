@@ -48,11 +48,20 @@ FORMS = {
     "form": lambda secret: urllib.parse.urlencode({"a": secret}).encode(),
     "JSON": lambda secret: json.dumps(secret.decode()).encode(),
     "JSON, slashes escaped": lambda secret: json.dumps(secret.decode()).replace("/", "\\/").encode(),
+    "Go": lambda secret: (
+        json.dumps(secret.decode()).replace("<", "\\u003c").replace("&", "\\u0026").encode()
+        if b"<" not in secret
+        else secret
+    ),
+    "JSON in JSON": lambda secret: json.dumps(json.dumps({"a": secret.decode()})).encode(),
+    "encodeURIComponent": lambda secret: urllib.parse.quote(secret, safe="!'()*").encode(),
+    "URLSearchParams": lambda secret: urllib.parse.quote_plus(secret, safe="*").replace("~", "%7E").encode(),
+    "sgr0": lambda secret: secret[:7] + b"\x1b(B\x1b[m" + secret[7:15] + b"\x1b[m\x0f" + secret[15:],
     "colors": lambda secret: (
         b"\x1b[31m" + secret[:5] + b"\x1b[0m" + secret[5:9] + b"\x1b[1;32m\x1b[K" + secret[9:]
     ),
 }
-HARD = 'p@ss/w"ord+\\ 100%\tü='.encode()
+HARD = "p@ss/w\"ord+\\ 100%\tü='(~)!*".encode()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -118,6 +127,14 @@ def test_a_pause_passes_on_what_somebody_may_wait_for():
     assert mask.feed(b"n and on") == b"secret-on and on"
 
 
+def test_a_pause_passes_on_a_letter_among_control_sequences():
+    """As an editor writes an echo: cursor off, letter, cursor on."""
+    mask = Mask([b"secret-of-mine"])
+    assert mask.feed(b"\x1b[?25ls\x1b[?25h\x1b[2;3H") == b"\x1b[?25l"
+    assert mask.pause() == b"s\x1b[?25h\x1b[2;3H"
+    assert mask.feed(b"ecret-of-mine!") == b"***!"
+
+
 def test_one_that_is_the_beginning_of_another():
     short = made_up(20)
     long = short + made_up(20)
@@ -146,11 +163,24 @@ def test_too_short_to_be_told_from_words(length):
 def test_each_line_of_a_key():
     lines = [made_up(64) for _ in range(3)]
     key = b"-----BEGIN PRIVATE KEY-----\n" + b"\n".join(lines) + b"\n-----END PRIVATE KEY-----\n"
-    assert masked(Mask([key]), b"a\n" + key.replace(b"\n", b"\r\n") + b"b") == b"a\n***b"
+    assert masked(Mask([key]), b"a\n" + key.replace(b"\n", b"\r\n") + b"b") == b"a\n***\r\nb"
     indented = b"".join(b"    " + line + b"\n" for line in lines)
     assert masked(Mask([key]), indented) == b"    ***\n" * 3
     other = b"-----BEGIN PRIVATE KEY-----\n" + made_up(64)
     assert masked(Mask([key]), other) == other
+
+
+def test_lines_that_innocent_files_have_too_are_left():
+    config = b"apiVersion: v1\nkind: Config\nusers:\n- user:\n    token: " + (token := made_up(60)) + b"\n"
+    innocent = b"apiVersion: v1\nkind: Service\nmetadata:\n  name: users:\n"
+    assert masked(Mask([config]), innocent) == innocent
+    assert masked(Mask([config]), config) == b"***\n"
+    assert masked(Mask([config]), b"  token: " + token + b"\n") == b"  ***\n"
+
+
+def test_space_around_it_is_no_part_of_it():
+    secret = made_up()
+    assert masked(Mask([secret + b"\n"]), b"<" + secret + b">" + secret + b"\n") == b"<***>***\n"
 
 
 def test_a_new_one_is_masked_from_the_moment_it_is_known():
