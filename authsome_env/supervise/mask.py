@@ -30,6 +30,9 @@ _COLORS_AND_LINES = re.compile(_SEQUENCE + rb"|[\r\n]+")
 _BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}|[()])?\Z")
 """A control sequence that is not complete."""
 _LONGEST_BEGUN = 42
+_LETTERS = re.compile(rb"[A-Za-z0-9]+")
+_LONG_ENOUGH = 12
+"""For a part of a form: hardly ever in a text without the form."""
 Range = tuple[int, int]
 
 
@@ -41,6 +44,8 @@ class Mask:
         self._kept = b""
         self._shown = 0
         """How many bytes of `_kept` were passed on already."""
+        self._shown_masked = False
+        """The last of them is within a secret: what continues it is masked with it."""
         for secret in secrets:
             self.add(secret)
 
@@ -61,10 +66,14 @@ class Mask:
         found, _ = self._search(kept)
         if found and found[0][0] == 0:  # complete, and the beginning of a longer one
             self._shown = max(found[0][1], shown)
-            return MASK if self._shown > shown else b""
+            if self._shown == shown or self._shown_masked:
+                return b""
+            self._shown_masked = True
+            return MASK
         if len(_COLORS.sub(b"", kept)) >= SHORTEST and not kept.startswith(b"\x1b"):
             return b""
         self._shown = len(kept)
+        self._shown_masked = self._shown_masked and shown == len(kept)
         return kept[shown:]
 
     def is_waiting(self) -> bool:
@@ -83,36 +92,45 @@ class Mask:
         """What may be shown of `buffer`; from `kept` on it waits for more."""
         out = []
         at = self._shown
+        masked = self._shown_masked
         for start, end in found:
             if start >= kept:  # it may be a part of what is not complete
                 break
             if start > at:
                 out.append(buffer[at:start])
             if end > at:
-                out += [MASK, *_COLORS.findall(buffer, max(start, at), end)]
+                out += [b"" if masked and start < at else MASK, *_COLORS.findall(buffer, max(start, at), end)]
                 at = end
+                masked = True
         if kept > at:
             out.append(buffer[at:kept])
         self._kept = buffer[kept:]
         self._shown = max(at - kept, 0)
+        self._shown_masked = masked and self._shown > 0
         return b"".join(out)
 
     def _search(self, buffer: bytes) -> tuple[list[Range], int]:
         """Where secrets are, in order, and where something begins that is not complete."""
         begun = len(buffer)
-        if 0x1B not in buffer:
-            view = _View(buffer, None)
-        else:
+        noise = None
+        bare = buffer
+        if 0x1B in buffer:
             if incomplete := _BEGUN.search(buffer, max(0, begun - _LONGEST_BEGUN)):
                 begun = incomplete.start()
-            view = _View(buffer[:begun], _COLORS)
-        found, kept = view.search(self._plain)
-        kept = min(begun, kept)
-        # The way back to the places takes long, and is made only if there is anything to be found.
-        if self._in_lines.is_in(view.bytes.translate(None, b"\r\n")):
-            others, begun_there = _View(buffer[:begun], _COLORS_AND_LINES).search(self._in_lines)
-            found += others
-            kept = min(kept, begun_there)
+            noise = _COLORS
+            bare = noise.sub(b"", buffer[:begun])
+        flat = bare.translate(None, b"\r\n") if 0x0A in bare or 0x0D in bare else bare
+        # The way back to the places takes long: it is made only if there is anything, else for the end alone.
+        found = []
+        if self._plain.may_be_in(bare):
+            found = _View(buffer[:begun], noise).places(self._plain)
+        if self._in_lines.may_be_in(flat):
+            found += _View(buffer[:begun], _COLORS_AND_LINES).places(self._in_lines)
+        kept = min(
+            begun,
+            _from_end(buffer, begun, noise, len(bare) - self._plain.begun(bare)),
+            _from_end(buffer, begun, _COLORS_AND_LINES, len(flat) - self._in_lines.begun(flat)),
+        )
         return _merged(found), kept
 
 
@@ -121,6 +139,8 @@ class _Wanted:
 
     def __init__(self) -> None:
         self._forms: set[bytes] = set()
+        self._by_anchor: dict[bytes, list[bytes]] = {}
+        """By a part of them; one for many, so that a text without any is searched few times."""
         self._by_head: dict[bytes, list[bytes]] = {}
         """By their first bytes, which stand for them at the end of a text."""
         self._starts: set[bytes] = set()
@@ -131,24 +151,25 @@ class _Wanted:
         for form in wanted:
             if form not in self._forms:
                 self._forms.add(form)
+                self._by_anchor.setdefault(_anchor(form), []).append(form)
                 self._by_head.setdefault(form[:SHORTEST], []).append(form)
                 self._starts.update(form[:length] for length in range(1, SHORTEST))
                 self._longest = max(self._longest, len(form))
 
-    def is_in(self, text: bytes) -> bool:
-        """Wholly, or with its beginning at the end of the text."""
-        return any(form in text for form in self._forms) or self.begun(text) < len(text)
+    def may_be_in(self, text: bytes) -> bool:
+        return any(anchor in text for anchor in self._by_anchor)
 
     def has_half(self, text: bytes) -> bool:
         return any(len(text) * 2 > len(form) and form.startswith(text) for form in self._forms)
 
     def places(self, text: bytes) -> Iterator[Range]:
-        for form in self._forms:
-            if form in text:  # faster than find, as long as it is not
-                at = text.find(form)
-                while at >= 0:
-                    yield at, at + len(form)
-                    at = text.find(form, at + 1)
+        for anchor, same in self._by_anchor.items():
+            if anchor in text:  # faster than find, as long as it is not
+                for form in same:
+                    at = text.find(form)
+                    while at >= 0:
+                        yield at, at + len(form)
+                        at = text.find(form, at + 1)
 
     def begun(self, text: bytes) -> int:
         """Where the longest end of `text` begins that a form begins with; its length if there is none."""
@@ -170,7 +191,6 @@ class _View:
 
     def __init__(self, buffer: bytes, noise: re.Pattern[bytes] | None) -> None:
         self.bytes = buffer
-        self._length = len(buffer)
         self._starts: list[int] = []
         self._removed: list[int] = []
         if noise is None:
@@ -185,16 +205,32 @@ class _View:
             self._removed.append(removed)
         self.bytes = b"".join([*pieces, buffer[at:]])
 
-    def search(self, wanted: _Wanted) -> tuple[list[Range], int]:
-        """In the buffer: all places, and where an incomplete one begins, or its length."""
-        found = [(self._place(start), self._place(end - 1) + 1) for start, end in wanted.places(self.bytes)]
-        begun = wanted.begun(self.bytes)
-        return found, self._place(begun) if begun < len(self.bytes) else self._length
+    def places(self, wanted: _Wanted) -> list[Range]:
+        """In the buffer."""
+        return [(self.place(start), self.place(end - 1) + 1) for start, end in wanted.places(self.bytes)]
 
-    def _place(self, at: int) -> int:
+    def place(self, at: int) -> int:
         """In the buffer, of the byte that is at `at` here."""
         noise = bisect_right(self._starts, at)
         return at + (self._removed[noise - 1] if noise else 0)
+
+
+def _anchor(form: bytes) -> bytes:
+    """Letters and digits: they are the same in both alphabets of base64, in URLs, in JSON."""
+    longest = max(_LETTERS.findall(form), key=len, default=b"")
+    return longest if len(longest) >= _LONG_ENOUGH else form
+
+
+def _from_end(buffer: bytes, end: int, noise: re.Pattern[bytes] | None, count: int) -> int:
+    """Where in `buffer` the last `count` bytes before `end` begin, if what matches `noise` is not counted."""
+    if not count or noise is None:
+        return end - count
+    start = end - count
+    while True:
+        start = buffer.rfind(b"\n", 0, max(start - 1, 0)) + 1  # never within a control sequence
+        view = _View(buffer[start:end], noise)
+        if len(view.bytes) >= count:
+            return start + view.place(len(view.bytes) - count)
 
 
 def _merged(ranges: list[Range]) -> list[Range]:

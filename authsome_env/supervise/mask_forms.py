@@ -23,6 +23,9 @@ _ASCII_ONLY = "<>&'+`"
 _LIKE_A_KEY = re.compile(rb"(?=[A-Za-z+/=_.-]*[0-9])(?=[0-9+/=_.-]*[A-Za-z])[A-Za-z0-9+/=_.-]{16}")
 
 
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
+
+
 def forms(secret: bytes) -> tuple[set[bytes], set[bytes]]:
     """(those that are in one piece, those of base64 that may be broken into lines, as in mail and PEM).
 
@@ -35,8 +38,7 @@ def forms(secret: bytes) -> tuple[set[bytes], set[bytes]]:
         secret = bare
     encoded = {secret.hex().encode(), secret.hex().upper().encode()} | _in_urls(secret) | _in_json(secret)
     letters = _base64(secret)
-    for_urls = {each.translate(bytes.maketrans(b"+/", b"-_")) for each in letters}
-    return _plain(secret) | encoded | (for_urls - letters), letters
+    return _plain(secret) | encoded, letters | {each.translate(_FOR_URLS) for each in letters}
 
 
 def _plain(secret: bytes) -> set[bytes]:
