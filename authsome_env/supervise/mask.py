@@ -7,7 +7,8 @@
 What was passed on by `pause` is remembered: if the rest of the secret follows, the rest is masked. So a pause
 in the middle shows less than `SHORTEST` of its bytes. A longer beginning is kept until more comes.
 
-Two secrets that overlap are masked together. Control sequences (colors) within a secret are kept, behind it.
+Two secrets that overlap are masked together. Control sequences (colors) within a secret are kept, behind it;
+line ends within it are not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from .mask_forms import SHORTEST, forms
+from .mask_forms import LINE_ENDS, SHORTEST, forms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ MASK = b"***"
 _SEQUENCE = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]\x0f?|[()][0-~])"
 """CSI (ECMA-48 5.4), and what terminfo's `sgr0` has beside it, on xterm before and on Linux behind."""
 _COLORS = re.compile(_SEQUENCE)
-_COLORS_AND_LINES = re.compile(_SEQUENCE + rb"|[\r\n]+")
+_NOISE = re.compile(_SEQUENCE + rb"|[\r\n]+")
 _BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}|[()])?\Z")
 """A control sequence that is not complete."""
 _LONGEST_BEGUN = 42
@@ -38,9 +39,7 @@ Range = tuple[int, int]
 
 class Mask:
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
-        self._plain = _Wanted()
-        self._in_lines = _Wanted()
-        """Those that are looked for across line ends as well."""
+        self._wanted = _Wanted()
         self._kept = b""
         self._shown = 0
         """How many bytes of `_kept` were passed on already."""
@@ -51,10 +50,9 @@ class Mask:
 
     def add(self, secret: bytes) -> bool:
         """From now on, in what is still kept too. False: it is too short to be masked."""
-        plain, in_lines = forms(secret)
-        self._plain.add(plain)
-        self._in_lines.add(in_lines)
-        return bool(plain)
+        found = forms(secret)
+        self._wanted.add(found)
+        return bool(found)
 
     def feed(self, data: bytes) -> bytes:
         buffer = self._kept + data
@@ -70,7 +68,7 @@ class Mask:
                 return b""
             self._shown_masked = True
             return MASK
-        if len(_COLORS.sub(b"", kept)) >= SHORTEST and not kept.startswith(b"\x1b"):
+        if len(_NOISE.sub(b"", kept)) >= SHORTEST and not kept.startswith(b"\x1b"):
             return b""
         self._shown = len(kept)
         self._shown_masked = self._shown_masked and shown == len(kept)
@@ -83,8 +81,8 @@ class Mask:
     def end(self) -> bytes:
         """A beginning of a secret that is more than half of it is masked as well."""
         found, _ = self._search(self._kept)
-        bare = _COLORS.sub(b"", self._kept)
-        if len(bare) >= SHORTEST and self._plain.has_half(bare):
+        bare = _NOISE.sub(b"", self._kept)
+        if len(bare) >= SHORTEST and self._wanted.has_half(bare):
             found = [(0, len(self._kept))]
         return self._pass_on(self._kept, found, len(self._kept))
 
@@ -111,27 +109,24 @@ class Mask:
 
     def _search(self, buffer: bytes) -> tuple[list[Range], int]:
         """Where secrets are, in order, and where something begins that is not complete."""
-        begun = len(buffer)
-        noise = None
+        end = len(buffer)
         bare = buffer
         if 0x1B in buffer:
-            if incomplete := _BEGUN.search(buffer, max(0, begun - _LONGEST_BEGUN)):
-                begun = incomplete.start()
-            noise = _COLORS
-            bare = noise.sub(b"", buffer[:begun])
-        flat = bare.translate(None, b"\r\n") if 0x0A in bare or 0x0D in bare else bare
+            if incomplete := _BEGUN.search(buffer, max(0, end - _LONGEST_BEGUN)):
+                end = incomplete.start()
+            bare = _COLORS.sub(b"", buffer[:end])
+        if 0x0A in bare or 0x0D in bare:
+            bare = bare.translate(None, LINE_ENDS)
         # The way back to the places takes long: it is made only if there is anything, else for the end alone.
         found = []
-        if self._plain.may_be_in(bare):
-            found = _View(buffer[:begun], noise).places(self._plain)
-        if self._in_lines.may_be_in(flat):
-            found += _View(buffer[:begun], _COLORS_AND_LINES).places(self._in_lines)
-        kept = min(
-            begun,
-            _from_end(buffer, begun, noise, len(bare) - self._plain.begun(bare)),
-            _from_end(buffer, begun, _COLORS_AND_LINES, len(flat) - self._in_lines.begun(flat)),
-        )
-        return _merged(found), kept
+        if self._wanted.may_be_in(bare):
+            view = _View(buffer[:end])
+            found = _merged(
+                (view.place(start), view.place(last - 1) + 1)
+                for start, last in self._wanted.places(view.bytes)
+            )
+        begun = len(bare) - self._wanted.begun(bare)
+        return found, _from_end(buffer, end, begun) if begun else end
 
 
 class _Wanted:
@@ -187,27 +182,20 @@ class _Wanted:
 
 
 class _View:
-    """`buffer` without what matches `noise`, and the way back to its places."""
+    """`buffer` without control sequences and line ends, and the way back to its places."""
 
-    def __init__(self, buffer: bytes, noise: re.Pattern[bytes] | None) -> None:
-        self.bytes = buffer
+    def __init__(self, buffer: bytes) -> None:
         self._starts: list[int] = []
         self._removed: list[int] = []
-        if noise is None:
-            return
         pieces = []
         at = removed = 0
-        for match in noise.finditer(buffer):
+        for match in _NOISE.finditer(buffer):
             pieces.append(buffer[at : match.start()])
             at = match.end()
             removed += at - match.start()
             self._starts.append(at - removed)
             self._removed.append(removed)
         self.bytes = b"".join([*pieces, buffer[at:]])
-
-    def places(self, wanted: _Wanted) -> list[Range]:
-        """In the buffer."""
-        return [(self.place(start), self.place(end - 1) + 1) for start, end in wanted.places(self.bytes)]
 
     def place(self, at: int) -> int:
         """In the buffer, of the byte that is at `at` here."""
@@ -221,19 +209,17 @@ def _anchor(form: bytes) -> bytes:
     return longest if len(longest) >= _LONG_ENOUGH else form
 
 
-def _from_end(buffer: bytes, end: int, noise: re.Pattern[bytes] | None, count: int) -> int:
-    """Where in `buffer` the last `count` bytes before `end` begin, if what matches `noise` is not counted."""
-    if not count or noise is None:
-        return end - count
+def _from_end(buffer: bytes, end: int, count: int) -> int:
+    """Where in `buffer` the last `count` bytes before `end` begin, of those that a _View has."""
     start = end - count
     while True:
         start = buffer.rfind(b"\n", 0, max(start - 1, 0)) + 1  # never within a control sequence
-        view = _View(buffer[start:end], noise)
+        view = _View(buffer[start:end])
         if len(view.bytes) >= count:
             return start + view.place(len(view.bytes) - count)
 
 
-def _merged(ranges: list[Range]) -> list[Range]:
+def _merged(ranges: Iterable[Range]) -> list[Range]:
     """In order, those that overlap as one."""
     merged: list[Range] = []
     for start, end in sorted(ranges):

@@ -14,6 +14,7 @@ import urllib.parse
 
 SHORTEST = 8
 """Characters. What is shorter would be found in innocent words."""
+LINE_ENDS = b"\r\n"
 
 
 _URL_SAFE = ("", "/", "/:", "*", "!'()*", "!'()*;/?:@&=+$,#")
@@ -26,24 +27,25 @@ _LIKE_A_KEY = re.compile(rb"(?=[A-Za-z+/=_.-]*[0-9])(?=[0-9+/=_.-]*[A-Za-z])[A-Z
 _FOR_URLS = bytes.maketrans(b"+/", b"-_")
 
 
-def forms(secret: bytes) -> tuple[set[bytes], set[bytes]]:
-    """(those that are in one piece, those of base64 that may be broken into lines, as in mail and PEM).
+def forms(secret: bytes) -> set[bytes]:
+    """Without line ends, which may be anywhere in them (mail, PEM, `xxd -p`, `fold`).
 
-    Both are empty for a secret that is too short to be masked. Space around it (the newline of a file) is
-    no part of it.
+    Empty for one that is too short to be masked. Space around it (the last newline of a file) is no part of it.
     """
-    if len(secret) < SHORTEST:
-        return set(), set()
-    if len(bare := secret.strip(b" \t\r\n")) >= SHORTEST:
-        secret = bare
-    encoded = {secret.hex().encode(), secret.hex().upper().encode()} | _in_urls(secret) | _in_json(secret)
+    if len(secret.translate(None, LINE_ENDS)) < SHORTEST:
+        return set()
+    if len(secret.translate(None, b" \t" + LINE_ENDS)) >= SHORTEST:
+        secret = secret.strip(b" \t" + LINE_ENDS)
     letters = _base64(secret)
-    return _plain(secret) | encoded, letters | {each.translate(_FOR_URLS) for each in letters}
+    for_urls = {each.translate(_FOR_URLS) for each in letters}
+    in_hex = {secret.hex().encode(), secret.hex().upper().encode()}
+    found = _plain(secret) | in_hex | _in_urls(secret) | _in_json(secret) | letters | for_urls
+    return {each.translate(None, LINE_ENDS) for each in found}
 
 
 def _plain(secret: bytes) -> set[bytes]:
     """As it stands, and each line that tells something: the others are in innocent files as well."""
-    found = {secret, secret.replace(b"\n", b"\r\n")}  # a terminal writes every newline so
+    found = {secret}
     in_pem = False
     for each in secret.split(b"\n"):
         line = each.strip()

@@ -184,8 +184,8 @@ def test_space_around_it_is_no_part_of_it():
 
 
 def test_a_new_one_is_masked_from_the_moment_it_is_known():
-    mask = Mask([made_up()])
-    new = made_up()
+    mask = Mask([b"another-of-mine"])
+    new = made_up(19) + b"Z" + made_up(20)
     assert mask.feed(new[:20]) == new[:20]
     assert mask.add(new)
     assert masked(mask, new) == MASK
