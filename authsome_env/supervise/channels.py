@@ -64,6 +64,10 @@ class Channels:
         done = [each.mask.add(secret) for each in self._all]
         return all(done)
 
+    def flush(self) -> None:
+        for each in self._all:
+            each.flush()
+
     def command_ended(self) -> None:
         for each in self._all:
             each.command_ended()

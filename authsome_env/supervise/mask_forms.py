@@ -30,7 +30,7 @@ _FOR_URLS = bytes.maketrans(b"+/", b"-_")
 def forms(secret: bytes) -> set[bytes]:
     """Without line ends, which may be anywhere in them (mail, PEM, `xxd -p`, `fold`).
 
-    Empty for one that is too short to be masked. Space around it (the last newline of a file) is no part of it.
+    Empty for one that is too short to be masked. Space around it (a file's last newline) is no part of it.
     """
     if len(secret.translate(None, LINE_ENDS)) < SHORTEST:
         return set()

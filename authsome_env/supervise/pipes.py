@@ -167,8 +167,14 @@ class Channel:
         if self._pause_at is None or self._pending or self._now() < self._pause_at:
             return
         if not self._read():  # there may be more than whoever called us saw
-            self._pause_at = None
-            self._pass_on(self.mask.pause())
+            self._pass_on_kept()
+
+    def flush(self) -> None:
+        """As after a pause, at once: we are about to stop."""
+        while self.is_open and not self._pending and self._read():
+            pass
+        if not self._pending:
+            self._pass_on_kept()
 
     def command_ended(self) -> None:
         """What is there now is the last of its output; others may still hold the other end."""
@@ -214,6 +220,11 @@ class Channel:
             self._close()
             self._write()
         return True
+
+    def _pass_on_kept(self) -> None:
+        self._pause_at = None
+        if self.is_open:
+            self._pass_on(self.mask.pause())
 
     def _pass_on(self, out: bytes) -> None:
         self._pending = memoryview(out)

@@ -11,6 +11,7 @@ since it asks for keys there (`less` and `vim -`, whose stdin is a pipe). Then t
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import termios
@@ -63,7 +64,8 @@ class Terminal:
     def in_foreground(self) -> bool:
         try:
             return os.tcgetpgrp(self.outer) == os.getpgrp()
-        except OSError:
+        except OSError as error:
+            self.is_hung_up = error.errno == errno.EIO  # ENOTTY: it never was our controlling one
             return False
 
     def has_keys(self) -> bool:

@@ -104,10 +104,11 @@ class Streams:
     def step(self, readable: Collection[int] = (), writable: Collection[int] = ()) -> None:
         """Do what can be done without waiting."""
         self._look()
-        if terminal := self._terminal:
+        terminal = self._terminal
+        if terminal is not None and not terminal.is_closed:
             terminal.step(readable=terminal.outer in readable, writable=terminal.master in writable)
         self._channels.step(readable, writable)
-        if terminal and (terminal.is_hung_up or not (self._shown and self._shown.is_open)):
+        if self._shown is not None and not self._shown.is_open:  # nobody shows it any more
             self.hung_up()
         self._look()  # the command sets modes, then draws
 
@@ -127,6 +128,7 @@ class Streams:
 
         Not where it has only stopped since we did not know yet that we are in the foreground.
         """
+        self._channels.flush()
         if self._terminal is None or self._terminal.is_closed:
             return True
         if self._group and not self._in_foreground and self._terminal.in_foreground():
@@ -217,6 +219,9 @@ class Streams:
         if terminal is None or terminal.is_closed:
             return
         in_foreground = terminal.in_foreground()
+        if terminal.is_hung_up:
+            self.hung_up()
+            return
         if in_foreground:
             terminal.look()
         if in_foreground != self._in_foreground:
