@@ -64,6 +64,10 @@ class Channels:
         done = [each.mask.add(secret) for each in self._all]
         return all(done)
 
+    def forget(self, secret: bytes) -> None:
+        for each in self._all:
+            each.mask.forget(secret)
+
     def flush(self) -> None:
         for each in self._all:
             each.flush()

@@ -40,6 +40,7 @@ Range = tuple[int, int]
 class Mask:
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
         self._wanted = _Wanted()
+        self._forms: dict[bytes, set[bytes]] = {}
         self._kept = b""
         self._shown = 0
         """How many bytes of `_kept` were passed on already."""
@@ -51,8 +52,16 @@ class Mask:
     def add(self, secret: bytes) -> bool:
         """From now on, in what is still kept too. False: it is too short to be masked."""
         found = forms(secret)
+        self._forms[secret] = found
         self._wanted.add(found)
         return bool(found)
+
+    def forget(self, secret: bytes) -> None:
+        """It is worth nothing any more; each that is looked for takes its time."""
+        if self._forms.pop(secret, None):
+            self._wanted = _Wanted()
+            for found in self._forms.values():
+                self._wanted.add(found)
 
     def feed(self, data: bytes) -> bytes:
         buffer = self._kept + data

@@ -26,6 +26,7 @@ PAUSE_S = 0.002
 _PIPE_SIZE = 1 << 20
 _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 _TERMINAL_HOLDS = 1 << 17
+_FLUSHED = 8
 _PAGE, _FEW = 4096, 256
 FIRST_FREE = 3
 """0 to 2 may be closed, and must stay so: nothing of ours may come to lie there."""
@@ -171,8 +172,9 @@ class Channel:
 
     def flush(self) -> None:
         """As after a pause, at once: we are about to stop."""
-        while self.is_open and not self._pending and self._read():
-            pass
+        for _ in range(_FLUSHED):  # not for ever: others may write on
+            if not self.is_open or self._pending or not self._read():
+                break
         if not self._pending:
             self._pass_on_kept()
 

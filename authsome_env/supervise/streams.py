@@ -114,8 +114,11 @@ class Streams:
 
     def add(self, secret: bytes) -> bool:
         """From now on. False: it is too short to be masked."""
-        self._secrets.append(secret)
         return self._channels.add(secret)
+
+    def forget(self, secret: bytes) -> None:
+        """One that has long been dead: each costs throughput, and a long run has many."""
+        self._channels.forget(secret)
 
     def resized(self) -> None:
         """The outer terminal was (WINCH)."""

@@ -191,6 +191,14 @@ def test_a_new_one_is_masked_from_the_moment_it_is_known():
     assert masked(mask, new) == MASK
 
 
+def test_one_that_is_worth_nothing_any_more():
+    old, new = made_up(), made_up()
+    mask = Mask([old, new])
+    mask.forget(old)
+    mask.forget(b"never known")
+    assert masked(mask, old + b" " + new) == old + b" ***"
+
+
 def test_a_secret_of_a_hundred_kilobytes_in_pieces():
     secret = made_up(100_000)
     text = b"<" + secret + b">"
