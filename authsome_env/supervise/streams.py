@@ -58,6 +58,8 @@ class Streams:
         self._group = 0
         """The command's, if it is in a session of its own."""
         self._in_foreground = False
+        self._was_moved = False
+        """To the foreground, while the command ran."""
         terminal = next((each for each in (OUT, ERR) if os.isatty(each)), None)
         self.own_session = terminal == OUT and _is_ours(IN) and _is_ours(OUT)
         """Every signal that we get is to be passed on then: none of the terminal's reaches the command."""
@@ -126,24 +128,27 @@ class Streams:
             # The command has got its WINCH from the outer one, perhaps before the inner one had the size.
             os.killpg(0, signal.SIGWINCH)
 
-    def suspend(self) -> bool:
-        """The command has stopped: whether we are to stop as well, by the same signal.
+    def suspend(self, number: int) -> bool:
+        """The command was stopped by that signal: whether we are to stop as well, by the same.
 
-        Not where it has only stopped since we did not know yet that we are in the foreground.
+        Not where it has stopped to read, while we did not know yet that we are in the foreground.
         """
         self._channels.flush()
-        if self._terminal is None or self._terminal.is_closed:
+        terminal = self._terminal
+        if terminal is None or terminal.is_closed:
             return True
-        if self._group and not self._in_foreground and self._terminal.in_foreground():
+        self._look()
+        if self._was_moved and number in {signal.SIGTTIN, signal.SIGTTOU}:
             self.resume()
             return False
-        self._terminal.restore()
+        terminal.restore()
         self._set_foreground(in_foreground=False)
         return True
 
     def resume(self) -> None:
         """We go on after a stop (CONT), and so does the command, if it is in a session of its own."""
         self._look()
+        self._was_moved = False
         self.resized()
         if self._group:
             try:
@@ -234,6 +239,7 @@ class Streams:
 
     def _set_foreground(self, *, in_foreground: bool) -> None:
         self._in_foreground = in_foreground
+        self._was_moved = in_foreground and self._group > 0
         if not in_foreground and self._terminal is not None:
             self._terminal.forget()
         if self._leader is not None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import termios
+import time
 
 import pytest
 from real.masked import MASK_RUN, TIMEOUT_S, made_up, until
@@ -96,7 +97,7 @@ def test_a_socket(run, secret):
     ours, theirs = socket.socketpair()
     with ours, theirs:
         run("sh", "-c", 'echo "$S0"', values=[secret], stdout=theirs)
-        assert theirs.getblocking()
+        assert os.get_blocking(theirs.fileno())
         theirs.close()
         assert ours.recv(100) == b"***\n"
         assert ours.recv(100) == b""
@@ -217,9 +218,18 @@ def test_a_slow_reader_holds_the_command_up(start, tmp_path):
     until(stands_still)
     assert int(progress.read_bytes()) <= 4_000_000
     assert _rss(child.pid) < 40_000_000
+    ticks = _ticks(child.pid)
+    time.sleep(0.5)
+    assert _ticks(child.pid) - ticks <= 5  # of a hundredth of a second: it waits
     out = child.stdout.read()
     assert len(out) == 100_000_000
     assert child.wait(TIMEOUT_S) == 0
+
+
+def _ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _rss(pid):

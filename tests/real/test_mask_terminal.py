@@ -39,7 +39,8 @@ def bash(need, masking, secret, tmp_path):
     environ = {**masking(secret), "HOME": str(tmp_path), "TERM": "dumb", "PS1": PROMPT}
     words = ["--norc", "--noprofile", "--noediting", "-i"]
     shell = pexpect.spawn(need("bash"), words, env=environ, timeout=TIMEOUT_S, encoding="utf-8")
-    shell.setecho(False)
+    shell.expect_exact(PROMPT)
+    shell.sendline("stty -echo")  # by a job that ends well, so that bash keeps it
     shell.expect_exact(PROMPT)
     yield shell
     shell.sendline("echo still $((40 + 2))")
@@ -138,17 +139,69 @@ def test_nothing_is_kept_while_it_is_stopped(bash, secret):
 
 
 def test_brought_to_the_foreground_though_it_never_stopped(bash):
-    bash.sendline(
-        masked(sys.executable, "-c", "import time\nprint('<ready>')\nwhile 1: time.sleep(1)") + " &"
-    )
+    """bash tells it nothing, so it looks."""
+    bash.sendline(masked("sleep", "1000") + " &")
     bash.expect_exact(PROMPT)
     bash.sendline("fg")
     bash.expect_exact("mask_run")
-    time.sleep(1.5)  # bash does not tell it
+    until(lambda: not termios.tcgetattr(bash.child_fd)[3] & termios.ICANON, "keys as bytes")
     bash.sendcontrol("c")
     bash.expect_exact(PROMPT)
     bash.sendline("echo rc=$?")
     bash.expect_exact("rc=130")
+
+
+def test_it_reads_as_soon_as_it_is_in_the_foreground(bash, tmp_path):
+    """Before it could look: its command is stopped within, which must not show."""
+    os.mkfifo(tmp_path / "go")
+    bash.sendline(masked("sh", "-c", f'read a < {tmp_path}/go; read b; echo "got $b"') + " &")
+    bash.expect_exact(PROMPT)
+    with open(tmp_path / "go", "w", encoding="ascii") as go:  # once it has got so far
+        bash.sendline("fg")
+        bash.expect_exact("mask_run")
+        until(lambda: os.tcgetpgrp(bash.child_fd) != bash.pid, "the foreground")
+        go.write("\n")
+    bash.sendline("word")
+    assert bash.expect_exact(["got word", "Stopped"]) == 0
+    bash.expect_exact(PROMPT)
+
+
+PARENT = """
+import os, signal, sys, termios
+before = termios.tcgetattr(0)
+pid = os.fork()
+if not pid:
+    os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
+    os.tcsetpgrp(0, os.getpgrp())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTTOU])
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status = os.waitpid(pid, os.WUNTRACED)
+same = termios.tcgetattr(0) == before
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
+os.tcsetpgrp(0, os.getpgrp())
+os.write(1, b"<%s %d>" % (b"same" if same else b"other", status))
+if os.WIFSTOPPED(status):
+    os.kill(pid, signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("exit 3", 3 << 8), ("kill -KILL $$", 9), ("kill -STOP $$", signal.SIGSTOP << 8 | 0x7F)],
+)
+def test_the_modes_are_as_before_whatever_its_parent_does(masking, end, status):
+    """A shell sets them by itself, so that it cannot tell."""
+    pid, master = pty.fork()
+    if not pid:
+        code = f"stty raw -echo; {end}" if "exit" not in end else end
+        os.execvpe(sys.executable, [sys.executable, "-c", PARENT, *MASK_RUN, "sh", "-c", code], masking())
+    seen = b""
+    while b">" not in seen:
+        seen += os.read(master, 4096)
+    assert seen == b"<same %d>" % status
+    os.waitpid(pid, 0)
+    os.close(master)
 
 
 def test_keys_are_read_by_whoever_is_in_the_foreground(bash):

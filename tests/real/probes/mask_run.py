@@ -84,8 +84,8 @@ class Loop:
                 if not found:
                     return
                 if os.WIFSTOPPED(status):
-                    if self.streams.suspend():
-                        stop = os.WSTOPSIG(status)
+                    stop = os.WSTOPSIG(status)
+                    if self.streams.suspend(stop):
                         if stop != signal.SIGSTOP:
                             signal.signal(stop, signal.SIG_DFL)
                         os.kill(os.getpid(), stop)
