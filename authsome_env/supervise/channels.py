@@ -34,9 +34,17 @@ class Channels:
         if self._watch is not None:
             try:
                 self._watch.register(channel.sink.descriptor, 0)  # errors and hang-ups are always told
-                self._watched[channel.sink.descriptor] = channel
             except OSError:
-                pass  # a file, which has no reader
+                return  # a file, which has no reader
+            self._watched[channel.sink.descriptor] = channel
+            channel.sink.before_close = (
+                self._unwatch
+            )  # others may hold the same, so that the kernel would not
+
+    def _unwatch(self, descriptor: int) -> None:
+        if self._watch is not None and descriptor in self._watched:
+            del self._watched[descriptor]
+            self._watch.unregister(descriptor)
 
     def waits(self) -> tuple[list[int], list[int]]:
         readers, writers = [], []
@@ -56,8 +64,7 @@ class Channels:
             each.step(readable=each.source in readable, writable=each.sink.descriptor in writable)
         if self._watch is not None and self._watch.fileno() in readable:
             for descriptor, _ in self._watch.poll(0):
-                self._watch.unregister(descriptor)
-                self._watched.pop(descriptor).close()
+                self._watched[descriptor].close()
 
     def add(self, secret: bytes) -> bool:
         """False: it is too short to be masked."""

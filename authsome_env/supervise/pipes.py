@@ -16,6 +16,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authsome_env.clock import Clock
 
     from .mask import Mask
@@ -57,10 +59,11 @@ def pipe() -> tuple[int, int]:
 class Sink:
     """Where output goes. The descriptor is our own, so that closing it ends what we hold of the stream."""
 
-    __slots__ = ("_most", "_socket", "descriptor")
+    __slots__ = ("_most", "_socket", "before_close", "descriptor")
 
     def __init__(self, descriptor: int) -> None:
         """`descriptor`: the caller's, which is left as it is. Raises OSError."""
+        self.before_close: Callable[[int], None] | None = None
         kind = os.fstat(descriptor).st_mode
         self._socket: _socket.socket | None = None
         self._most = 0
@@ -93,9 +96,13 @@ class Sink:
             return 0
 
     def close(self) -> None:
+        if self.descriptor < 0:
+            return
+        if self.before_close is not None:
+            self.before_close(self.descriptor)
         if self._socket is not None:
             self._socket.close()
-        elif self.descriptor >= 0:
+        else:
             os.close(self.descriptor)
         self.descriptor = -1
 
