@@ -25,6 +25,7 @@ class Channels:
     def __init__(self, *, now: Clock) -> None:
         self._now = now
         self._all: list[Channel] = []
+        self._held: list[Channel] = []
         self._watch = select.epoll.fromfd(above(_epoll())) if sys.platform == "linux" else None
         """Tells where nobody reads any more, though nothing is written: its writer is to know it at once."""
         self._watched: dict[int, Channel] = {}
@@ -94,20 +95,23 @@ class Channels:
             readable, writable, _ = select.select(readers, writers, (), wait)
             self.step(readable, writable)
 
-    def leave(self) -> None:
-        """The end of it, but for what others still hold, who may go on to write: for these a process of ours
-        stays, which is no child, until all of them have ended.
-        """
-        held = [each for each in self._all if each.is_held()]
-        self._all = [each for each in self._all if each not in held]
+    def end(self) -> None:
+        """Of all but those that others still hold, who may go on to write."""
         self.pump(self.is_done)
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        self._held = [each for each in self._all if each.is_held()]
+        self._all = [each for each in self._all if each not in self._held]
+        self.pump(self.is_done)
+
+    def stay(self) -> None:
+        """For these a process of ours stays, which is no child, until all who hold them have ended."""
+        held, self._held = self._held, []
         if held:
             self._stay(held)
         for each in held:
             each.close()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
 
     def _stay(self, held: list[Channel]) -> None:
         try:

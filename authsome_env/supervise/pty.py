@@ -116,26 +116,26 @@ class Terminal:
         """What it was before: somebody else has taken it, and its modes are theirs."""
         self._before = self._mirrored = None
 
-    def restore(self, *, at_end: bool = False, keep: bool = False) -> None:
-        """The outer one as it was before; with `keep`, with what the command has changed of the inner one.
-
-        `at_end`, or where the command asks for no more keys: those that it did not read are given back.
-        """
+    def restore(self, *, keep: bool = False) -> None:
+        """The outer one as it was before; with `keep`, with what the command has changed of the inner one."""
         modes = self._before
-        self.forget()
         if modes is None or not self.in_foreground():
+            self.forget()
             return
         try:
             if keep and not self._is_shared:
                 modes = _changed(modes, self._at_start, termios.tcgetattr(self.master))
-            if at_end or self._is_shared:
-                self._give_back()
+            if self._is_shared:
+                self.give_back()
             _set(self.outer, modes)
         except termios.error:
             pass
+        self.forget()
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
         """What was typed ahead is the next program's. Some kernels do not allow it: then it is lost."""
+        if not self.has_keys() or not self.in_foreground() or self.slave < 0:
+            return
         try:
             # A description of our own, for others may hold the slave; raw, so that a part of a line is read.
             slave = os.open(os.ttyname(self.slave), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)

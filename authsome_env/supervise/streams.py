@@ -185,12 +185,18 @@ class Streams:
         self.command_ended()
         self._channels.pump(self._channels.is_done)
         terminal = self._terminal
-        if terminal is not None and not terminal.is_closed:
-            terminal.restore(at_end=True, keep=keep_modes)
+        if terminal is None or terminal.is_closed:
+            self._channels.end()
+        else:
+            terminal.give_back()
             if self._leader is not None:
                 self._leader.dismiss()
             terminal.close_slave()
-        self._channels.leave()
+            self._channels.end()  # while the outer one is raw still
+            terminal.restore(keep=keep_modes)
+            if self._shown is not None:
+                self._shown.doubles_newlines = True
+        self._channels.stay()
         if terminal is not None and not terminal.is_closed:
             terminal.close()
         self._leader = self._terminal = self._shown = None
