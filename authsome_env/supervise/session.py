@@ -44,10 +44,11 @@ _PID_BYTES = 4
 class Leader:
     """The session's, from our side."""
 
-    __slots__ = ("_channel", "pid")
+    __slots__ = ("_channel", "pid", "second")
 
-    def __init__(self, pid: int, channel: _socket.socket) -> None:
+    def __init__(self, pid: int, channel: _socket.socket, second: int = 0) -> None:
         self.pid = pid
+        self.second = second
         self._channel = channel
 
     def set_foreground(self, *, in_foreground: bool) -> None:
@@ -111,10 +112,11 @@ def _fork_with_leader(number: int, slave: int, *, in_foreground: bool) -> tuple[
     if leader:
         theirs.close()
         try:
-            pid = int.from_bytes(ours.recv(_PID_BYTES), "big")
+            pids = ours.recv(2 * _PID_BYTES)
         except OSError:
-            pid = 0
-        found = Leader(leader, ours)
+            pids = b""
+        pid = int.from_bytes(pids[:_PID_BYTES], "big")
+        found = Leader(leader, ours, int.from_bytes(pids[_PID_BYTES:], "big"))
         if not pid:
             found.dismiss()
             raise OSError("no session with a terminal of its own can be made")
@@ -152,11 +154,11 @@ def _lead(
     """The leader: never returns."""
     os.chdir("/")
     until, held = os.pipe()
-    _second(command, until)
+    second = _second(command, until)
     close_all_but(slave, channel.fileno(), begin.fileno(), held)
     if in_foreground:
         os.tcsetpgrp(slave, command)
-    channel.send(command.to_bytes(_PID_BYTES, "big"))
+    channel.send(b"".join(pid.to_bytes(_PID_BYTES, "big") for pid in (command, second)))
     begin.close()
     ours, before = os.getpgrp(), command
     while True:
@@ -176,11 +178,11 @@ def _lead(
         channel.send(word)
 
 
-def _second(command: int, until: int) -> None:
+def _second(command: int, until: int) -> int:
     pid = os.fork()
     if pid:
         os.setpgid(pid, command)
-        return
+        return pid
     try:
         close_all_but(until)
         os.read(until, 1)

@@ -44,6 +44,9 @@ _LOOK_S = 1.0
 
 
 class Streams:
+    holds = False
+    """Our own descriptors 0 to 2 may be closed once this object is made: it has copies."""
+
     def __init__(self, secrets: Iterable[bytes], *, now: Clock) -> None:
         """Raises OSError."""
         self._now = now
@@ -86,6 +89,10 @@ class Streams:
         self._look()
         return pid
 
+    def helpers(self) -> list[int]:
+        """Processes of ours below us, which are no part of what the command has started."""
+        return [self._leader.pid, self._leader.second] if self._leader is not None else []
+
     def waits(self) -> tuple[list[int], list[int]]:
         """(descriptors to wait for until they can be read, until they can be written)."""
         readers, writers = self._channels.waits()
@@ -98,7 +105,7 @@ class Streams:
     def deadline(self) -> float | None:
         """When `step` is to be called though nothing is ready, in Unix seconds."""
         found = self._channels.deadline()
-        if self._group and not self._in_foreground:
+        if self._group and not self._in_foreground and self._terminal and not self._terminal.is_closed:
             look = self._now() + _LOOK_S
             return look if found is None else min(look, found)
         return found
@@ -128,7 +135,7 @@ class Streams:
             # The command has got its WINCH from the outer one, perhaps before the inner one had the size.
             os.killpg(0, signal.SIGWINCH)
 
-    def suspend(self, number: int) -> bool:
+    def suspend(self, number: int = 0) -> bool:
         """The command was stopped by that signal: whether we are to stop as well, by the same.
 
         Not where it has stopped to read, while we did not know yet that we are in the foreground.

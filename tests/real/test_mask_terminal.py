@@ -166,6 +166,17 @@ def test_it_reads_as_soon_as_it_is_in_the_foreground(bash, tmp_path):
     bash.expect_exact(PROMPT)
 
 
+def test_no_process_of_ours_is_left(bash):
+    bash.sendline(masked("sh", "-c", "ps -o pid= --ppid $PPID | wc -l; echo wrapper=$PPID=; sleep 0.1"))
+    bash.expect(r"wrapper=\d+=")
+    bash.expect_exact(PROMPT)
+    pattern = f"{MASK_RUN[-1]} sh -c ps.*wrapper"  # their command line is still the wrapper's
+    until(
+        lambda: subprocess.run(["pgrep", "-f", pattern], capture_output=True, check=False).returncode,
+        "the end",
+    )
+
+
 PARENT = """
 import os, signal, sys, termios
 before = termios.tcgetattr(0)
