@@ -159,6 +159,21 @@ def test_less_that_gets_its_text_from_a_pipe(need, screen, secret, same_modes):
     assert secret not in screen.text()
 
 
+def test_vim_that_gets_its_text_from_a_pipe(need, screen, secret, same_modes):
+    """It reads keys from its stderr."""
+    need("vim")
+    screen.line(f"echo first $S0 | {_masked('vim', '-u', 'NONE', '-')}")
+    screen.wait_for("first ***", visible=True)
+    screen.tmux("send-keys", "-l", "otyped")
+    screen.type("Escape")
+    screen.wait_for("typed", visible=True)
+    screen.tmux("send-keys", "-l", ":q!")
+    screen.type("Enter")
+    until(lambda: "typed" not in screen.visible(), "the screen before")
+    assert same_modes()
+    assert secret not in screen.text()
+
+
 def test_less_behind_it_in_the_pipeline_has_the_terminal(need, screen, secret, same_modes):
     need("less")
     screen.line(
