@@ -25,6 +25,7 @@ pytest_plugins = (
     "real.run_folder",
     "real.live_python",
     "real.live_folder",
+    "real.masked",
 )
 
 
