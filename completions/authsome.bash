@@ -77,7 +77,7 @@ _authsome_table() { # sets `words` to what may follow `command`, and `flags`
         ;;
     run)
         flags="-p --provider --all --none --map --prefix --pass --drop --clean --keep-existing --strict"
-        flags+=" --deliver --path --dotenv-for --live --no-helpers --on-expiry --grace --min-ttl --explain"
+        flags+=" --deliver --path --dotenv-for --live --no-helpers --on-expiry --grace --mask --min-ttl --explain"
         ;;
     env)
         flags="--format -p --provider --all --none --map --prefix --strict --quoted --unset --to-artifact"

@@ -161,6 +161,7 @@ complete -c authsome -n '__authsome_at run' -l live -d 'let Python, Node and bas
 complete -c authsome -n '__authsome_at run' -l no-helpers -d 'let git, AWS and Docker not ask this run for credentials'
 complete -c authsome -n '__authsome_at run' -l on-expiry -x -a 'refresh restart stop signal:HUP' -d 'refresh (the default), restart, stop, or signal:NAME'
 complete -c authsome -n '__authsome_at run' -l grace -x -d 'from TERM to KILL at a restart or stop, 10s if unstated'
+complete -c authsome -n '__authsome_at run' -l mask -d 'show *** in its output where a secret of this run would be'
 complete -c authsome -n '__authsome_at run' -l min-ttl -x -d 'refresh first what has less left, as in 5m'
 complete -c authsome -n '__authsome_at run' -l dotenv-for -x -a 'docker systemd' -d 'write the file for docker or systemd instead of most readers'
 complete -c authsome -n '__authsome_at run' -l strict -d 'fail where a connection would be left out with a warning'

@@ -46,13 +46,18 @@ class Beside:
         live: bool,
         warn: Callable[[str], None],
         supervised: bool = False,
+        masked: bool = False,
+        on_expiry: str = "refresh",
     ) -> None:
         """Starts the keeper's process, which waits for `begin`. `live`: as --live says.
 
         `supervised`: by us, who stay; then, and where orphans come to us, `supervise` is the end instead.
+        `masked`: so is the output, and that needs it.
         """
         self.choice = choice
         self.live = live
+        self.masked = masked
+        self.on_expiry = on_expiry
         self.environ = environ
         self.warn = warn
         self.keeper: Keeper | None = None
@@ -176,7 +181,6 @@ class Beside:
         command: Sequence[bytes],
         environment: Sequence[bytes],
         *,
-        on_expiry: str,
         grace: float,
         signal: int,
         terminal: str,
@@ -190,8 +194,9 @@ class Beside:
             command,
             environment,
             delivered=self.resolution.values(),
-            on_expiry=on_expiry,
+            on_expiry=self.on_expiry,
             grace=grace,
+            masked=self.masked,
             said_as=said_as,
             folders=[folder for folder in sys.path if folder],
             work=self._plan(command[0], signal, terminal).pack(),
@@ -244,6 +249,8 @@ class Beside:
             in_ram=self.in_ram,
             live=self.live and self.in_ram,
             helpers=self.helpers,
+            masked=self.masked,
+            on_expiry=self.on_expiry,
         )
 
     def _bound(self) -> tuple[list[Bound], list[State]]:

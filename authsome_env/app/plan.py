@@ -220,8 +220,8 @@ class Place:
 class Plan:
     """All that a keeper is told. `pid`: of the command; `delivery`: its kind; `signal`: 0 for none."""
 
-    TEXTS = ("folder", "command", "delivery", "path", "reader", "terminal")
-    SWITCHES = ("in_ram", "live", "helpers")
+    TEXTS = ("folder", "command", "delivery", "path", "reader", "terminal", "on_expiry")
+    SWITCHES = ("in_ram", "live", "helpers", "masked")
 
     __slots__ = (
         "additions",
@@ -250,6 +250,8 @@ class Plan:
         in_ram: bool = False,
         live: bool = False,
         helpers: bool = False,
+        masked: bool = False,
+        on_expiry: str = "refresh",
         **texts: str,
     ) -> None:
         self.place = place
@@ -266,6 +268,9 @@ class Plan:
         """The folder is; only then programs are told anything there."""
         self.live = live
         self.helpers = helpers
+        self.masked = masked
+        self.on_expiry = on_expiry
+        """As the user said it, for `ps`."""
         self.folder = texts["folder"]
         self.command = texts["command"]
         """Its first word, for `ps`."""

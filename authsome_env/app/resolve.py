@@ -82,6 +82,7 @@ def resolve(
     min_ttl: float | None = None,
     keys: Callable[[Resolution], bool] | None = None,
     helpers: bool = False,
+    public: bool = False,
     found: Callable[[Sequence[Credential]], None] | None = None,
 ) -> Resolution:
     """Raises UsageError (two named connections fill one variable), what finding and using a named
@@ -89,8 +90,8 @@ def resolve(
 
     `renewing`: refresh what is due first; not for who only wants to know the variables' names. `min_ttl`: the
     seconds that the user wants a token to have left. `keys`: whether that resolution is to have part keys.
-    `helpers`: see which of the named ones they serve. `found`: is told of the connections as soon as they are
-    known, before anything is done with them.
+    `helpers`: see which of the named ones they serve. `public`: see which fields of all are no secret.
+    `found`: is told of the connections as soon as they are known, before anything is done with them.
     """
     if selection.empty:
         return Resolution()
@@ -100,6 +101,8 @@ def resolve(
         resolution = resolver.resolve()
         if helpers:
             resolver.add_serving([resolution.used[each] for each in resolution.named])
+        if public:
+            resolver.add_serving(resolution.bound)
         if keys is not None and keys(resolution):
             resolver.add_keys()
         return resolution

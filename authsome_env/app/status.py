@@ -1,4 +1,4 @@
-"""What a keeper says: in the record of its run, and on the terminal that the command was started at."""
+"""What a keeper or supervisor says: in its run's record, and on the terminal where that was started."""
 
 from __future__ import annotations
 
@@ -78,6 +78,8 @@ class Status:
             "path": plan.path or None,
             "live": plan.live,
             "helpers": plan.helpers,
+            "masked": plan.masked,
+            "on_expiry": plan.on_expiry,
             "started_at": self.began,
             "next_refresh": self.next_refresh,
             "notice": self._notice,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from authsome_env.deliver import ram
+
+from .masking import Masking
 from .tending import Tending
 
 TYPE_CHECKING = False
@@ -28,6 +31,7 @@ class Supervised(Tending):
         super().__init__(plan, command, now=now)
         self._given: Mapping[str, bytes] = {}
         self._good_until: float | None = None
+        self._masking = Masking()
         self.values()
 
     def values(self) -> Mapping[str, bytes]:
@@ -59,7 +63,7 @@ class Supervised(Tending):
         )
 
     def secrets(self) -> set[bytes]:
-        return {value for held in self.held for value in held.state.values.values()}
+        return self._masking.secrets(self.held, self.now())
 
     def processes(self) -> Collection[int]:
         delivery = self.delivery.processes() if self.delivery is not None else ()
@@ -68,3 +72,7 @@ class Supervised(Tending):
     def say(self, text: str) -> None:
         self.status.say(text)
         self.status.refresh()
+
+    def end(self) -> None:
+        super().end()
+        ram.clear(self.plan.folder)

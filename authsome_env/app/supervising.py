@@ -41,7 +41,7 @@ def attend(descriptor: int, report: Callable[[AuthsomeError, str], None]) -> int
     finally:
         if work is not None:
             work.end()
-        ram.clear(plan.folder)
+        ram.clear(plan.folder)  # of a run that has not begun
 
 
 def _run(run: Callable[[], int], said_as: str, report: Callable[[AuthsomeError, str], None]) -> int:

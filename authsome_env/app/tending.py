@@ -142,8 +142,8 @@ class Tending:
                 held.come_to_nothing(self.now())  # its helper was lost on the way
         # Its text may hold a value.
         self.status.say(
-            f"the keeper of {self.plan.command} met something unexpected ({type(error).__name__});"
-            " it goes on, and may be late"
+            f"keeping the values of {self.plan.command} fresh met something unexpected"
+            f" ({type(error).__name__}); it goes on, and may be late"
         )
         self.status.refresh()
 

@@ -12,7 +12,7 @@ from .table import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from authsome_env.app.resolve import Resolution
     from authsome_env.model import Variable
@@ -99,9 +99,16 @@ _WAYS = {
 
 
 def explain(
-    resolution: Resolution, environment: Sequence[bytes], invocation: Invocation, freshness: Freshness
+    resolution: Resolution,
+    environment: Sequence[bytes],
+    invocation: Invocation,
+    freshness: Freshness,
+    masked: Collection[str] = (),
 ) -> int:
-    """`environment`: the entries that the command would get, all of them in its environment."""
+    """`environment`: the entries that the command would get, all of them in its environment.
+
+    `masked`: the names of what its output would not show.
+    """
     now = invocation.now()
     kept = {
         name
@@ -121,6 +128,7 @@ def explain(
                 "freshness": freshness.words(variable),
                 "until": None if freshness.kept(variable) else variable.connection.expires_at,
                 "inherited": name in kept,
+                "masked": name in masked,
             }
             for name, variable in chosen
         ]
@@ -145,6 +153,8 @@ def explain(
     cells += [[name, "(taken out)", "-", "-", "-"] for name in removed]
     heads = ("VARIABLE", "CONNECTION", "EXPIRES IN", "STAYS FRESH", "UNTIL")
     invocation.data(table(heads, cells, invocation))
+    if masked:
+        invocation.say(f"masked in its output: {', '.join(masked)}")
     if advice:
         invocation.say(advice)
     return 0

@@ -64,6 +64,7 @@ RUN = (
     Flag("--no-helpers", SWITCH, "let git, AWS and Docker not ask this run for credentials"),
     Flag("--on-expiry", VALUE, "refresh (the default), restart, stop, or signal:NAME", "WHAT"),
     Flag("--grace", VALUE, "from TERM to KILL at a restart or stop, 10s if unstated", "TIME"),
+    Flag("--mask", SWITCH, "show *** in its output where a secret of this run would be"),
     Flag("--min-ttl", VALUE, "refresh first what has less left, as in 5m", "TIME"),
     _STRICT,
     Flag("--explain", SWITCH, "print what the command would get instead of running it"),
@@ -151,6 +152,7 @@ class RunOptions(_SelectOptions):
     no_helpers: bool
     on_expiry: str | None
     grace: str | None
+    mask: bool
     min_ttl: str | None
     explain: bool
 

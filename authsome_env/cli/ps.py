@@ -28,13 +28,18 @@ def ps(invocation: Invocation) -> None:
     found = [record for folder in runs.sweep(invocation.environ) if (record := _read(folder))]
     if invocation.json:
         rows = [
-            {**{name: record[name] for name in _SHOWN}, **_switches(record), "keeper": _keeper(record)}
+            {
+                **{name: record[name] for name in _SHOWN},
+                **_switches(record),
+                "on_expiry": record.get("on_expiry"),
+                "keeper": _keeper(record),
+            }
             for record in found
         ]
         invocation.data(json.dumps({"runs": rows}) + "\n")
         return
     if not found:
-        invocation.say("no command is running with a keeper")
+        invocation.say("no command is running with a keeper or supervisor")
         return
     now = invocation.now()
     cells = [
@@ -42,7 +47,7 @@ def ps(invocation: Invocation) -> None:
             str(record["pid"]),
             record["command"],
             ", ".join(record["connections"]) or "-",
-            ", ".join([record["delivery"], *(name for name, on in _switches(record).items() if on)]),
+            ", ".join(_how(record)),
             _next(record, now),
             _notice(record),
         ]
@@ -64,7 +69,13 @@ def _read(folder: str) -> dict[str, Any] | None:
 
 def _switches(record: dict[str, Any]) -> dict[str, bool]:
     """None of them in the record of an older version."""
-    return {name: record.get(name) is True for name in ("live", "helpers")}
+    return {name: record.get(name) is True for name in ("live", "helpers", "masked")}
+
+
+def _how(record: dict[str, Any]) -> list[str]:
+    expiry = record.get("on_expiry") or "refresh"
+    switches = [name for name, on in _switches(record).items() if on]
+    return [record["delivery"], *switches, *([] if expiry == "refresh" else [expiry])]
 
 
 def _keeper(record: dict[str, Any]) -> int | None:

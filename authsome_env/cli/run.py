@@ -48,7 +48,7 @@ def run(options: RunOptions, invocation: Invocation) -> int:
     number = _signal_of(options.on_expiry)
     min_ttl = None if options.min_ttl is None else parse_duration(options.min_ttl)
     grace = _GRACE_S if options.grace is None else parse_duration(options.grace)
-    start = _Start(choice, invocation, live=options.live, supervised=options.on_expiry in _SUPERVISED)
+    start = _Start(choice, invocation, options)
     if not options.explain and start.is_likely(options):
         start.begin()
     # After that, since a keeper gets ready while these are loaded.
@@ -66,17 +66,16 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         min_ttl=min_ttl,
         keys=None if options.explain else start.is_kept,
         helpers=not options.no_helpers,
+        public=options.mask,
         found=None if options.explain else start.expect,
     )
-    if not invocation.quiet:
-        for warning in resolution.warnings:
-            invocation.warn(warning)
+    masked = _warn(resolution, options, invocation)
     if options.explain:
         from .explain import Freshness, explain
 
         environment = _environment(resolution, options)
         freshness = Freshness(resolution, choice.kind, number, live=options.live, on_expiry=options.on_expiry)
-        return explain(resolution, environment, invocation, freshness)
+        return explain(resolution, environment, invocation, freshness, masked)
     command = _command(options.rest)
     beside = start.beside(resolution)
     if beside is None:
@@ -94,7 +93,6 @@ def run(options: RunOptions, invocation: Invocation) -> int:
             beside.supervise(
                 command,
                 environment,
-                on_expiry=options.on_expiry or "refresh",
                 grace=grace,
                 signal=number,
                 terminal=terminal,
@@ -106,22 +104,35 @@ def run(options: RunOptions, invocation: Invocation) -> int:
         beside.dismiss()
 
 
-class _Start:
-    """Whether a keeper is wanted, and one that is started as soon as it looks like it."""
+def _warn(resolution: Resolution, options: RunOptions, invocation: Invocation) -> list[str]:
+    """Of what is not as one may think. Returns the names of what is masked."""
+    if not invocation.quiet:
+        for warning in resolution.warnings:
+            invocation.warn(warning)
+    if not options.mask:
+        return []
+    from authsome_env.app.masking import masked_and_not
 
-    def __init__(
-        self, choice: Choice, invocation: Invocation, *, live: bool, supervised: bool = False
-    ) -> None:
-        """`supervised`: there is to be no keeper, but a supervisor, if anything can expire."""
-        self.supervised = supervised
+    masked, shown = masked_and_not(resolution)
+    for name in shown:
+        invocation.warn(f"--mask does not hide {name}, which has less than 8 characters")
+    return masked
+
+
+class _Start:
+    """Whether a keeper or supervisor is wanted; a keeper is started as soon as it looks like it."""
+
+    def __init__(self, choice: Choice, invocation: Invocation, options: RunOptions) -> None:
         self.choice = choice
-        self.live = live
+        self.live = options.live
+        self.masked = options.mask
+        self.on_expiry = options.on_expiry or "refresh"
         self.invocation = invocation
         self._begun: Beside | None = None
 
     def is_kept(self, resolution: Resolution) -> bool:
         """Whether there is anything to do while the command runs, or after it."""
-        if self.choice.kind != "env" or resolution.expires or resolution.is_served:
+        if self.masked or self.choice.kind != "env" or resolution.expires or resolution.is_served:
             return True
         return self.live and bool(resolution.variables)  # a new login is to reach it
 
@@ -159,7 +170,9 @@ class _Start:
                 self.invocation.environ,
                 live=self.live,
                 warn=self.invocation.warn,
-                supervised=self.supervised,
+                supervised=self.masked or self.on_expiry in _SUPERVISED,
+                masked=self.masked,
+                on_expiry=self.on_expiry,
             )
         return self._begun
 

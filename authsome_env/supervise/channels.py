@@ -7,12 +7,13 @@ import select
 import sys
 
 from .pipes import above
+from .ready import wait_for
 from .session import close_all_but
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from authsome_env.clock import Clock
 
@@ -87,23 +88,24 @@ class Channels:
     def is_done(self) -> bool:
         return all(each.is_done() for each in self._all)
 
-    def pump(self, until: Callable[[], bool]) -> None:
-        while not until():
-            readers, writers = self.waits()
+    def pump(self) -> None:
+        while not self.is_done():
             deadline = self.deadline()
             wait = None if deadline is None else max(deadline - self._now(), 0.0)
-            readable, writable, _ = select.select(readers, writers, (), wait)
-            self.step(readable, writable)
+            self.step(*wait_for(*self.waits(), wait))
 
-    def end(self) -> None:
-        """Of all but those that others still hold, who may go on to write."""
-        self.pump(self.is_done)
+    def part(self) -> None:
+        """From those that others still hold, who may go on to write. The rest may have a last piece left."""
         self._held = [each for each in self._all if each.is_held()]
         self._all = [each for each in self._all if each not in self._held]
-        self.pump(self.is_done)
 
     def stay(self) -> None:
-        """For these a process of ours stays, which is no child, until all who hold them have ended."""
+        """For these a process of ours stays, which is no child, until all who hold them have ended.
+
+        The others are closed.
+        """
+        for each in self._all:
+            each.close()
         held, self._held = self._held, []
         if held:
             self._stay(held)
@@ -129,7 +131,7 @@ class Channels:
                 rest = Channels(now=self._now)
                 for each in held:
                     rest.append(each)
-                rest.pump(rest.is_done)
+                rest.pump()
         finally:
             os._exit(0)
 

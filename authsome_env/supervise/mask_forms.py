@@ -27,12 +27,16 @@ _LIKE_A_KEY = re.compile(rb"(?=[A-Za-z+/=_.-]*[0-9])(?=[0-9+/=_.-]*[A-Za-z])[A-Z
 _FOR_URLS = bytes.maketrans(b"+/", b"-_")
 
 
+def is_too_short(secret: bytes) -> bool:
+    return len(secret.translate(None, LINE_ENDS)) < SHORTEST
+
+
 def forms(secret: bytes) -> set[bytes]:
     """Without line ends, which may be anywhere in them (mail, PEM, `xxd -p`, `fold`).
 
     Empty for one that is too short to be masked. Space around it (a file's last newline) is no part of it.
     """
-    if len(secret.translate(None, LINE_ENDS)) < SHORTEST:
+    if is_too_short(secret):
         return set()
     if len(secret.translate(None, b" \t" + LINE_ENDS)) >= SHORTEST:
         secret = secret.strip(b" \t" + LINE_ENDS)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         def fork(self) -> int:
             """As os.fork; in the command the descriptors are in their places. Raises OSError.
 
-            Once for each command: a restart is another one, at the same terminal.
+            Once: another start of a command has other streams.
             """
 
         def waits(self) -> tuple[list[int], list[int]]:
@@ -39,11 +39,14 @@ if TYPE_CHECKING:
         def add(self, secret: bytes) -> bool:
             """It is one from now on."""
 
+        def forget(self, secret: bytes) -> None:
+            """It is none any more."""
+
         def resized(self) -> None:
             """WINCH has come."""
 
-        def suspend(self) -> bool:
-            """The command has stopped; whether we are to stop as well."""
+        def suspend(self, number: int) -> bool:
+            """The command was stopped by that signal; whether we are to stop as well."""
 
         def resume(self) -> None:
             """We go on after a stop: CONT has come."""
@@ -54,8 +57,14 @@ if TYPE_CHECKING:
         def processes(self) -> Collection[int]:
             """Those that it has started. Whoever is a child of ours is waited for by the supervisor."""
 
+        def command_ended(self) -> None:
+            """What it has written by now is the last of its output."""
+
+        def is_done(self) -> bool:
+            """After that: whether all of it was passed on."""
+
         def finish(self, *, keep_modes: bool = False) -> None:
-            """There will be no other command: pass on the rest, and leave the terminal as it was."""
+            """Leave the terminal as it was, or as the command has left it. What is not passed on is lost."""
 
 
 class Plain:
@@ -78,10 +87,14 @@ class Plain:
         del secret
         return True
 
+    def forget(self, secret: bytes) -> None:
+        pass
+
     def resized(self) -> None:
         pass
 
-    def suspend(self) -> bool:
+    def suspend(self, number: int) -> bool:
+        del number
         return True
 
     def resume(self) -> None:
@@ -92,6 +105,12 @@ class Plain:
 
     def processes(self) -> Collection[int]:
         return ()
+
+    def command_ended(self) -> None:
+        pass
+
+    def is_done(self) -> bool:
+        return True
 
     def finish(self, *, keep_modes: bool = False) -> None:
         pass

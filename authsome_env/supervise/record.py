@@ -31,6 +31,8 @@ FIELDS = (
         "path",
         "live",
         "helpers",
+        "masked",
+        "on_expiry",
         "started_at",
         "next_refresh",
         "notice",
@@ -38,8 +40,9 @@ FIELDS = (
         "shown",
     ),
 )
-"""`path`: the symbolic link that goes with the run, or null. `live`: programs see new values
-by shims; `helpers`: git and others ask the run. Times are Unix seconds. `shown`: it was said at the terminal.
+"""`path`: the symbolic link that goes with the run, or null. `live`: programs see new values by shims;
+`helpers`: git and others ask the run; `masked`: its output is. `keeper_pid` may be a supervisor's. Times are
+Unix seconds. `shown`: it was said at the terminal.
 """
 
 

@@ -12,7 +12,7 @@
     streams = Streams(secrets, now=now)
     pid = streams.fork()                0 in the command, with descriptors 0 to 2 in their places
     …waits, deadline, step in the loop of the supervisor…
-    streams.command_ended(); until is_done() the loop may go on; streams.finish()
+    streams.command_ended(); until is_done() the loop goes on; streams.finish()
 
 Nothing but the constructor and `fork` raises. One object is for one start of the command.
 """
@@ -63,6 +63,8 @@ class Streams:
         self._in_foreground = False
         self._was_moved = False
         """To the foreground, while the command ran."""
+        self._is_parted = False
+        """From the terminal's session, and from those who may go on to write: the command has ended."""
         terminal = next((each for each in (OUT, ERR) if os.isatty(each)), None)
         self.own_session = terminal == OUT and _is_ours(IN) and _is_ours(OUT)
         """Every signal that we get is to be passed on then: none of the terminal's reaches the command."""
@@ -82,21 +84,19 @@ class Streams:
             for descriptor, ours in self._given.items():
                 os.dup2(ours, descriptor)  # all that we opened is closed by exec
             return 0
-        for ours in set(self._given.values()):
-            if terminal is None or ours != terminal.slave:
-                os.close(ours)
+        self._close_given()
         self._group = pid if self.own_session else 0
         self._look()
         return pid
 
-    def helpers(self) -> list[int]:
-        """Processes of ours below us, which are no part of what the command has started."""
+    def processes(self) -> list[int]:
+        """Ours below us, which are no part of what the command has started."""
         return [self._leader.pid, self._leader.second] if self._leader is not None else []
 
     def waits(self) -> tuple[list[int], list[int]]:
         """(descriptors to wait for until they can be read, until they can be written)."""
         readers, writers = self._channels.waits()
-        if self._terminal is not None:
+        if self._terminal is not None and not self._is_parted:
             more_readers, more_writers = self._terminal.waits()
             readers += more_readers
             writers += more_writers
@@ -180,34 +180,48 @@ class Streams:
         self._channels.command_ended()
 
     def is_done(self) -> bool:
-        """After the command's end: whether all its output was passed on."""
-        return self._channels.is_done()
+        """After `command_ended`: whether all its output was passed on."""
+        if not self._is_parted and self._channels.is_done():
+            self._part()
+        return self._is_parted and self._channels.is_done()
 
     def finish(self, *, keep_modes: bool = False) -> None:
-        """Pass on the rest, however long its reader takes; the outer terminal is as it was.
+        """The outer terminal is as it was. What is not passed on by now is lost.
 
         `keep_modes`: the command ended by itself: what it has changed of the terminal is meant to stay.
         What it has started may go on to write: a process of ours stays for that until they have ended.
         """
-        self.command_ended()
-        self._channels.pump(self._channels.is_done)
+        if not self._is_parted:
+            self._part()
         terminal = self._terminal
-        if terminal is None or terminal.is_closed:
-            self._channels.end()
-        else:
-            terminal.give_back()
-            if self._leader is not None:
-                self._leader.dismiss()
-            terminal.close_slave()
-            self._channels.end()  # while the outer one is raw still
+        if terminal is not None and not terminal.is_closed:
             terminal.restore(keep=keep_modes)
             if self._shown is not None:
                 self._shown.doubles_newlines = True
         self._channels.stay()
         if terminal is not None and not terminal.is_closed:
             terminal.close()
-        self._leader = self._terminal = self._shown = None
+        self._terminal = self._shown = None
         self._group = 0
+
+    def _part(self) -> None:
+        """While the outer terminal is raw still: there may be a last piece to come."""
+        self._is_parted = True
+        self._close_given()
+        terminal = self._terminal
+        if terminal is not None and not terminal.is_closed:
+            terminal.give_back()
+            leader, self._leader = self._leader, None
+            if leader is not None:
+                leader.dismiss()
+            terminal.close_slave()
+        self._channels.part()
+
+    def _close_given(self) -> None:
+        for ours in set(self._given.values()):
+            if self._terminal is None or ours != self._terminal.slave:
+                os.close(ours)
+        self._given.clear()
 
     def _make_terminal(self, descriptor: int) -> None:
         self._terminal = terminal = Terminal(descriptor, is_shared=not self.own_session)

@@ -7,7 +7,6 @@ nearest of their times (by the wall clock, so at most LONGEST_WAIT_S at once) an
 from __future__ import annotations
 
 import os
-import select
 
 from . import descriptors, signals
 from . import step as steps
@@ -17,8 +16,10 @@ from .entries import Entries
 from .harden import hide
 from .inherited import hold_stdio
 from .keeping import LONGEST_WAIT_S
+from .last_words import pass_on
 from .modes import hand_over
 from .plain import Plain
+from .ready import wait_for
 from .sentinel import Sentinel
 from .spawn import Caller, Command
 from .step import (
@@ -85,8 +86,9 @@ class Supervisor:
         self._restarts = brief.on_expiry == "restart"
         if self._restarts or brief.on_expiry == "stop":
             self._tree.adopt()
-        self._streams: Between = Plain()
-        self._masked: set[bytes] = set()
+        self._plain: Between = Plain()
+        self._streams: Between = self._plain
+        self._masked: Collection[bytes] = ()
         self._sentinel: Sentinel | None = None
         self._command: Command | None = None
         self._modes: Modes | None = None
@@ -110,17 +112,13 @@ class Supervisor:
             raise ProcessLookupError
         os.kill(self._command.pid, number)
 
-    def run(self, work: Work, streams: Between | None = None) -> int:
+    def run(self, work: Work) -> int:
         """Until the command has ended: its status, as os.waitstatus_to_exitcode gives it.
 
         Raises CommandFailed if it could not be started, OSError if no process can.
         """
         self.work = Careful(work, self.brief.delivered, now=self.now, ticks=self.ticks)
-        if streams is not None:
-            self._streams = streams
         try:
-            if not self._streams.own_session:
-                self._sentinel = Sentinel()
             if self._restarts:
                 from .modes import Modes
 
@@ -131,6 +129,8 @@ class Supervisor:
                 while self._events and self._status is None:
                     self._take(self._events.pop(0))
         finally:
+            self.work.end()
+            pass_on(self._streams, self._signals, now=self.now)
             self._streams.finish(keep_modes=self._status is not None and self._status >= 0)
             if self._sentinel is not None:
                 self._sentinel.dismiss()
@@ -147,7 +147,7 @@ class Supervisor:
         stream_readers, stream_writers = self._streams.waits()
         wait = self._longest_wait()
         own = (self._signals.fileno(), *told)
-        readable, writable = _poll([*own, *readers, *stream_readers], [*writers, *stream_writers], wait)
+        readable, writable = wait_for([*own, *readers, *stream_readers], [*writers, *stream_writers], wait)
         if told and told[0] in readable:
             self._hear()
         if self._signals.fileno() in readable:
@@ -155,13 +155,38 @@ class Supervisor:
         self._streams.step(readable, writable)
         if not readable <= {*own, *stream_readers} or writable.intersection(writers) or self._is_due():
             self.work.step(list(readable))
-            for secret in self.work.secrets() - self._masked:
-                self._streams.add(secret)
-                self._masked.add(secret)
+            self._mask()
         self._look()
 
+    def _mask(self) -> None:
+        """What is secret by now, before any more of the output is looked at."""
+        if not self.brief.masked:
+            return
+        before, self._masked = self._masked, self.work.secrets()
+        for secret in self._masked:
+            if secret not in before:
+                self._streams.add(secret)
+        for secret in before:
+            if secret not in self._masked:
+                self._streams.forget(secret)
+
+    def _deadline(self) -> float | None:
+        """That of `step`; but no command is started while the last of another one's output is passed on."""
+        return None if self.state.phase == "waiting" and not self._is_passed_on() else self.state.deadline
+
+    def _is_passed_on(self) -> bool:
+        """All that commands have written which have ended; then the terminal is our caller's again."""
+        if self._command is None and self._streams is not self._plain:
+            self._streams.command_ended()
+            if not self._streams.is_done():
+                return False
+            self._streams.finish()
+            self._streams = self._plain
+        return True
+
     def _longest_wait(self) -> float | None:
-        waits = [] if self.state.deadline is None else [self.state.deadline - self.ticks()]
+        deadline = self._deadline()
+        waits = [] if deadline is None else [deadline - self.ticks()]
         times = (self.work.deadline(), self._streams.deadline())
         waits += [when - self.now() for when in times if when is not None]
         return min(max(min(waits), 0.0), LONGEST_WAIT_S) if waits else None
@@ -242,13 +267,17 @@ class Supervisor:
             return 0
 
     def _event_of(self, given: Signal, *, shared: bool) -> Event:
-        if given.number == signal.SIGHUP and given.code == signals.BY_KERNEL:
+        by_kernel = given.code == signals.BY_KERNEL
+        inside = self._streams.own_session  # where its terminal tells it, or its process group is told
+        if given.number == signal.SIGHUP and by_kernel:
             self._streams.hung_up()
-            return HungUp(shared)
+            return HungUp(shared or inside)
         if given.number == signal.SIGWINCH:
             self._streams.resized()
+            shared = shared or (inside and by_kernel)
         elif given.number == signal.SIGCONT:
             self._streams.resume()
+            shared = shared or inside
             if group := self._group_apart():
                 hand_over(group)
         by_command = not shared and given.code <= 0 and given.sender == self.pid != 0 != os.getppid()
@@ -288,10 +317,16 @@ class Supervisor:
             self._events.append(Renewed(wait))
         if self.brief.on_expiry == "stop" and self.work.is_dead():
             self._events.append(Dead())
-        if self.state.phase in {"clearing", "closing"} and not self._left():
+        deadline = self._deadline()
+        if self._is_cleared():
             self._events.append(Cleared())
-        elif self.state.deadline is not None and self.state.deadline <= self.ticks():
+        elif deadline is not None and deadline <= self.ticks():
             self._events.append(Due())
+
+    def _is_cleared(self) -> bool:
+        if self.state.phase not in {"clearing", "closing"} or self._left():
+            return False
+        return self.state.phase == "closing" or self._is_passed_on()
 
     # What is done
 
@@ -308,13 +343,14 @@ class Supervisor:
             case Act("relay"):
                 relay(self._given)
             case Act("stop", number):
-                if self._streams.suspend():
+                if self._streams.suspend(number):
                     stop_as(number)
             case Act("clear"):
                 self._clear()
             case Act("kill"):
                 command = [self._command.pid] if self._command is not None else []
-                self._tree.send(signal.SIGKILL, [*command, *self._left()])
+                if roots := [*command, *self._left()]:
+                    self._tree.send(signal.SIGKILL, roots)
             case Act("spawn"):
                 self._spawn()
             case Act("end", status):
@@ -334,12 +370,23 @@ class Supervisor:
             ours.add(self._command.pid)
         return self._tree.left(ours)
 
+    def _masking(self) -> Between:
+        """Raises OSError."""
+        from .streams import Streams
+
+        self._masked = self.work.secrets()
+        return Streams(self._masked, now=self.now)
+
     def _spawn(self) -> None:
         """Raises OSError the first time, if there can be no process."""
         if self._modes is not None and self.state.again:
             self._modes.restore()
         entries = self._environment.with_values(self.work.values())
         try:
+            if self.brief.masked:
+                self._streams = self._masking()
+            if self._sentinel is None and not self._streams.own_session:
+                self._sentinel = Sentinel()
             self._command = command = Command(self.brief.argv, entries, self._caller, self._streams)
         except OSError as error:
             if not self.state.again:
@@ -361,20 +408,3 @@ class Supervisor:
         self._caller.leave_folder(come_back=self._restarts)
         command.begin(early)
         self._events += [Signalled(each.number, shared=True) for each in early]
-
-
-def _poll(readers: Sequence[int], writers: Sequence[int], seconds: float | None) -> tuple[set[int], set[int]]:
-    """Not by select(2), which has no word for a descriptor above 1023."""
-    wanted = dict.fromkeys(readers, select.POLLIN)
-    for each in writers:
-        wanted[each] = wanted.get(each, 0) | select.POLLOUT
-    poll = select.poll()
-    for each, events in wanted.items():
-        poll.register(each, events)
-    readable, writable = set(), set()
-    for each, events in poll.poll(None if seconds is None else seconds * 1000):
-        if wanted[each] & select.POLLIN and events & ~select.POLLOUT:
-            readable.add(each)
-        if wanted[each] & select.POLLOUT and events & ~select.POLLIN:
-            writable.add(each)
-    return readable, writable

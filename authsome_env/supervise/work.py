@@ -25,14 +25,17 @@ if TYPE_CHECKING:
         def is_dead(self) -> bool:
             """A token has come to its end that cannot be renewed."""
 
-        def secrets(self) -> set[bytes]:
-            """What is not to be seen in the command's output, from now on."""
+        def secrets(self) -> Collection[bytes]:
+            """What is not to be seen in the command's output, from now on. What is in it no more may be."""
 
         def processes(self) -> Collection[int]:
             """Those that it has started and not waited for. Whoever is a child of ours is waited for here."""
 
         def say(self, text: str) -> None:
             """Tell the user."""
+
+        def end(self) -> None:
+            """The command has ended: leave nothing. What is said from here on may be lost."""
 
 
 _FIRST_REST_S = 1.0
@@ -66,13 +69,16 @@ class NoWork:
     def is_dead(self) -> bool:
         return False
 
-    def secrets(self) -> set[bytes]:
+    def secrets(self) -> Collection[bytes]:
         return set(self._values.values())
 
     def processes(self) -> Collection[int]:
         return ()
 
     def say(self, text: str) -> None:
+        pass
+
+    def end(self) -> None:
         pass
 
 
@@ -86,6 +92,7 @@ class Careful:
         """`values`: those to start with."""
         self._work = work
         self._values = values
+        self._secrets: Collection[bytes] = set(values.values())
         self._now = now
         self._ticks = ticks
         self._rest = _FIRST_REST_S
@@ -126,15 +133,21 @@ class Careful:
     def is_dead(self) -> bool:
         return self._call(self._work.is_dead, default=False)
 
-    def secrets(self) -> set[bytes]:
-        nothing: set[bytes] = set()
-        return self._call(self._work.secrets, nothing)
+    def secrets(self) -> Collection[bytes]:
+        self._secrets = self._call(self._work.secrets, self._secrets)
+        return self._secrets
 
     def processes(self) -> Collection[int]:
         return self._call(self._work.processes, ())
 
     def say(self, text: str) -> None:
         self._call(lambda: self._work.say(text), None)
+
+    def end(self) -> None:
+        try:
+            self._work.end()
+        except Exception as error:  # noqa: BLE001 - see above
+            self.stumble(error)
 
     def _call(self, what: Callable[[], T], default: T) -> T:
         if self._ticks() < self._until:

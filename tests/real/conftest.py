@@ -18,6 +18,7 @@ WRAPPERS = {
     "launcher": [sys.executable, "-I", "-S", str(PROBES / "launcher.py")],
     "supervisor": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "none", "10", "-", "--"],
     "restart": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "restart", "10", "-", "--"],
+    "mask": [sys.executable, "-I", "-S", str(PROBES / "supervised.py"), "none,mask", "10", "-", "--"],
     "authsome": [AUTHSOME, "run", "--none", "--"],
     "keeper": [AUTHSOME, "run", "--none", "--deliver", "files", "--"],  # no variable, so nothing but a keeper
     "tini": ["/usr/bin/tini", "-s", "--"],

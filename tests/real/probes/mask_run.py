@@ -1,105 +1,97 @@
-"""Run a command with its output masked, by the smallest loop that does: mask_run.py COMMAND…
+"""Run a command with its output masked, by the supervisor, as `authsome run --mask` does: mask_run.py COMMAND…
 
 MASK_SECRETS    a file of what to mask, in hex, with commas; not passed on
 MASK_ADD        a file: each line that is written to it becomes a secret as well (in hex)
 """
 
-from __future__ import annotations
-
 import os
-import select
-import signal
 import sys
 import time
 
-sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))))
-
-from authsome_env.supervise.streams import Streams
-
-PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGUSR1)
+PROBES = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.abspath(f"{PROBES}/../../.."))
 
 
-def main():
-    with open(os.environ.pop("MASK_SECRETS"), encoding="ascii") as file:
-        secrets = [bytes.fromhex(each) for each in file.read().split(",") if each]
-    news = os.environ.pop("MASK_ADD", None)
-    news = os.open(news, os.O_RDONLY | os.O_NONBLOCK) if news else None
-    streams = Streams(secrets, now=time.time)
-    wake, tell = os.pipe()
-    for each in (wake, tell):
-        os.set_blocking(each, False)
-    for number in (*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH, signal.SIGCONT):
-        signal.signal(number, lambda *_: None)
-    signal.set_wakeup_fd(tell)
-    pid = streams.fork()
-    if not pid:
-        signal.set_wakeup_fd(-1)
-        for number in (
-            *PASSED_ON,
-            signal.SIGCHLD,
-            signal.SIGWINCH,
-            signal.SIGCONT,
-            signal.SIGPIPE,
-            signal.SIGXFSZ,
-        ):
-            signal.signal(number, signal.SIG_DFL)
-        try:
-            os.execvp(sys.argv[1], sys.argv[1:])
-        finally:
-            os._exit(127)
-    loop = Loop(streams, pid)
-    while loop.status is None or not streams.is_done():
-        readers, writers = streams.waits()
-        deadline = streams.deadline()
-        wait = 30.0 if deadline is None else max(deadline - time.time(), 0.0)
-        if news is not None:
-            readers.append(news)
-        readable, writable, _ = select.select([wake, *readers], writers, (), wait)
-        if news in readable:
-            lines = os.read(news, 1 << 20)
-            for line in lines.split():
-                streams.add(bytes.fromhex(line.decode()))
+class Work:
+    def __init__(self, secrets, news):
+        self.found = set(secrets)
+        self.news = os.open(news, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC) if news else None
+
+    def waits(self):
+        return ([] if self.news is None else [self.news]), []
+
+    def deadline(self):
+        return None
+
+    def step(self, readable):
+        if self.news in readable:
+            lines = os.read(self.news, 1 << 20)
+            self.found |= {bytes.fromhex(line.decode()) for line in lines.split()}
             if not lines:
-                news = None
-        streams.step(readable, writable)
-        if wake in readable:
-            for number in os.read(wake, 4096):
-                loop.take(number)
-    if loop.status < 0:
-        streams.finish()
-        signal.signal(-loop.status, signal.SIG_DFL) if -loop.status != signal.SIGKILL else None
-        os.kill(os.getpid(), -loop.status)
-    streams.finish(keep_modes=True)
-    os._exit(loop.status)
+                self.news = None
+
+    def stumble(self, error):
+        raise error
+
+    def values(self):
+        return {}
+
+    def changed(self):
+        return None
+
+    def is_dead(self):
+        return False
+
+    def secrets(self):
+        return set(self.found)
+
+    def processes(self):
+        return ()
+
+    def say(self, text):
+        pass
+
+    def end(self):
+        pass
 
 
-class Loop:
-    def __init__(self, streams, pid):
-        self.streams, self.pid, self.status = streams, pid, None
+def main(descriptor):
+    from authsome_env.packed import unpack
+    from authsome_env.supervise.ends import end_as
+    from authsome_env.supervise.exec import CommandFailed
+    from authsome_env.supervise.supervising import Supervisor
 
-    def take(self, number):
-        if number == signal.SIGCHLD:
-            while self.status is None:
-                found, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
-                if not found:
-                    return
-                if os.WIFSTOPPED(status):
-                    stop = os.WSTOPSIG(status)
-                    if self.streams.suspend(stop):
-                        if stop != signal.SIGSTOP:
-                            signal.signal(stop, signal.SIG_DFL)
-                        os.kill(os.getpid(), stop)
-                        if stop != signal.SIGSTOP:
-                            signal.signal(stop, lambda *_: None)
-                else:
-                    self.status = os.waitstatus_to_exitcode(status)
-                    self.streams.command_ended()
-        elif number == signal.SIGWINCH:
-            self.streams.resized()
-        elif number == signal.SIGCONT:
-            self.streams.resume()
-        elif self.status is None and (self.streams.own_session or number in {signal.SIGTERM, signal.SIGUSR1}):
-            os.kill(self.pid, number)
+    supervisor = Supervisor(descriptor, now=time.time, ticks=time.monotonic)
+    told = unpack(supervisor.brief.work)
+    secrets = [bytes.fromhex(each) for each in told["secrets"].decode().split(",") if each]
+    try:
+        status = supervisor.run(Work(secrets, told["news"].decode()))
+    except CommandFailed as failure:
+        status = failure.exit_code
+    end_as(status)
 
 
-main()
+def start():
+    from authsome_env.packed import pack
+    from authsome_env.supervise import inherited
+    from authsome_env.supervise.brief import Brief
+    from authsome_env.supervise.supervisor import become_supervisor
+
+    inherited.hold_stdio()
+    entries = dict(entry.partition(b"=")[::2] for entry in inherited.environment())
+    with open(entries.pop(b"MASK_SECRETS"), "rb") as file:
+        work = {"secrets": file.read(), "news": entries.pop(b"MASK_ADD", b"")}
+    brief = Brief(
+        inherited.arguments(len(sys.argv) - 1),
+        [name + b"=" + value for name, value in entries.items()],
+        delivered={},
+        on_expiry="none",
+        grace=10.0,
+        masked=True,
+        work=pack(work),
+    )
+    become_supervisor("mask_run", brief, {}, folders=[PROBES])
+
+
+if __name__ == "__main__":
+    start()

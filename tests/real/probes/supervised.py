@@ -2,7 +2,7 @@
 
     python -I -S supervised.py ON_EXPIRY GRACE FIFO -- ARGUMENT...
 
-ON_EXPIRY: `none`, `stop`, `restart`. What is written to FIFO, if that is not `-`, is what happens to the
+ON_EXPIRY: `none`, `stop`, `restart`; with `,mask` behind it the value is masked. What is written to FIFO, if that is not `-`, is what happens to the
 run's one value, VALUE: `renew TEXT`, `more SECONDS` (others are expected for so long), `die`,
 `stumble TEXT` (renew, and raise what nobody foresaw). What it says goes to FIFO.said.
 """
@@ -67,6 +67,9 @@ class Work:
         with open(f"{self.path}.said", "a", encoding="utf-8") as file:
             file.write(text + "\n")
 
+    def end(self):
+        pass
+
     def stumble(self, error):
         self.say(type(error).__name__)
 
@@ -96,6 +99,7 @@ def start():
     inherited.hold_stdio()
     at = sys.argv.index("--")
     on_expiry, grace, fifo = sys.argv[1:at]
+    on_expiry, _, masked = on_expiry.partition(",")
     fifo = fifo.removeprefix("-")
     values = {"VALUE": b"first"} if fifo else {}
     brief = Brief(
@@ -104,6 +108,7 @@ def start():
         delivered=values,
         on_expiry=on_expiry,
         grace=float(grace),
+        masked=bool(masked),
         folders=[SITE],
         work=fifo.encode(),
     )
