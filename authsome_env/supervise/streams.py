@@ -131,7 +131,10 @@ class Streams:
 
     def resized(self) -> None:
         """The outer terminal was (WINCH)."""
-        if self._terminal is not None and self._terminal.copy_size() and not self.own_session:
+        terminal = self._terminal
+        if terminal is None or terminal.is_closed:
+            return
+        if terminal.copy_size() and not self.own_session:
             # The command has got its WINCH from the outer one, perhaps before the inner one had the size.
             os.killpg(0, signal.SIGWINCH)
 

@@ -182,7 +182,7 @@ def test_the_reader_goes_away_from_a_command_that_writes_nothing(start, tmp_path
 
 def _reads_from_its_command(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        child = file.read().split()[0]
+        child = file.read().split()[-1]  # the others are ours
     return os.readlink(f"/proc/{child}/fd/1") in {_link(pid, name) for name in os.listdir(f"/proc/{pid}/fd")}
 
 
