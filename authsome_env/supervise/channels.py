@@ -96,21 +96,20 @@ class Channels:
 
     def part(self) -> None:
         """From those that others still hold, who may go on to write. The rest may have a last piece left."""
-        self._held = [each for each in self._all if each.is_held()]
+        self._held = [each for each in self._all if each.is_done() and each.is_held()]
         self._all = [each for each in self._all if each not in self._held]
 
     def stay(self) -> None:
         """For these a process of ours stays, which is no child, until all who hold them have ended.
 
-        The others are closed.
+        Also for those that are not done, since their reader takes its time.
         """
-        for each in self._all:
+        left = [*self._held, *(each for each in self._all if not each.is_done())]
+        if left:
+            self._stay(left)
+        for each in (*self._all, *self._held):
             each.close()
-        held, self._held = self._held, []
-        if held:
-            self._stay(held)
-        for each in held:
-            each.close()
+        self._all, self._held = [], []
         if self._watch is not None:
             self._watch.close()
             self._watch = None

@@ -1,7 +1,7 @@
 """The end of a masked command: the last of its output is passed on, however long its reader takes.
 
 Nothing of the command is left then but what it wrote, as in a pipe. Whoever wants our end gets it as soon as
-nothing more can be passed on at once, and the rest is lost, as it is when a pipe is.
+nothing more can be passed on at once; a process of ours stays for the rest.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
-_ENDING = frozenset((signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM))
+ENDING = frozenset((signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM))
 
 
-def pass_on(streams: Between, signals: Signals, *, now: Clock) -> None:
-    """Until all of it is, or somebody has asked for the end."""
-    is_asked = False
+def pass_on(streams: Between, signals: Signals, *, is_asked: bool, now: Clock) -> None:
+    """Until all of it is, or somebody has asked for the end, as perhaps before (`is_asked`)."""
     streams.command_ended()
     while not streams.is_done():
         readers, writers = streams.waits()
@@ -45,7 +44,7 @@ def _hear(streams: Between, signals: Signals) -> bool:
     """Whether somebody has asked for the end."""
     is_asked = False
     for each in signals.read():
-        if each.number in _ENDING:
+        if each.number in ENDING:
             is_asked = True
             if each.number == signal.SIGHUP and each.code == BY_KERNEL:
                 streams.hung_up()

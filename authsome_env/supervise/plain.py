@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         def step(self, readable: Collection[int] = (), writable: Collection[int] = ()) -> None:
             """Do what can be done without waiting."""
 
+        def typed(self) -> Collection[int]:
+            """Signals that the command has got by keys since this was asked last, and that we have not."""
+
         def add(self, secret: bytes) -> bool:
             """It is one from now on."""
 
@@ -64,7 +67,7 @@ if TYPE_CHECKING:
             """After that: whether all of it was passed on."""
 
         def finish(self, *, keep_modes: bool = False) -> None:
-            """Leave the terminal as it was, or as the command has left it. What is not passed on is lost."""
+            """Leave the terminal as it was, or as the command has left it. Whoever still writes may go on."""
 
 
 class Plain:
@@ -82,6 +85,9 @@ class Plain:
 
     def step(self, readable: Collection[int] = (), writable: Collection[int] = ()) -> None:
         pass
+
+    def typed(self) -> Collection[int]:
+        return ()
 
     def add(self, secret: bytes) -> bool:
         del secret

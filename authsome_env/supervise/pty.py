@@ -31,6 +31,7 @@ _READ_SIZE = 4096
 _IN, _OUT, _CONTROL, _LOCAL, _CHARACTERS = 0, 1, 2, 3, 6
 """Places in what tcgetattr returns."""
 _SIZE_BYTES = 8
+_SIGNALS = ((termios.VINTR, signal.SIGINT), (termios.VQUIT, signal.SIGQUIT))
 _COOKED = (termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP) | (
     termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
 )
@@ -53,6 +54,8 @@ class Terminal:
         self._mirrored: Modes | None = None
         """Of the inner one, when the outer one got the same."""
         self._pending = b""
+        self.typed: set[int] = set()
+        """Signals that the inner one has made of keys."""
         self.is_hung_up = False
         try:
             termios.tcsetattr(self.slave, termios.TCSANOW, termios.tcgetattr(self.outer))
@@ -182,7 +185,9 @@ class Terminal:
                 self._pending = os.read(self.outer, _READ_SIZE)
             except OSError:
                 pass
-            if not self._pending:
+            if self._pending:
+                self.typed |= self._signals_of(self._pending)
+            else:
                 self.is_hung_up = not _is_there(self.outer)  # else it is not ours any more (EIO as well)
         if self._pending and (readable or writable):
             try:
@@ -191,6 +196,20 @@ class Terminal:
                 pass
             except OSError:
                 self._pending = b""
+
+    def _signals_of(self, keys: bytes) -> set[int]:
+        if self._is_shared:
+            return set()  # the outer one makes them, of keys that do not get here
+        try:
+            modes = termios.tcgetattr(self.master)
+        except termios.error:
+            return set()
+        if not modes[_LOCAL] & termios.ISIG:
+            return set()
+        characters = modes[_CHARACTERS]
+        return {
+            number for place, number in _SIGNALS if characters[place] != b"\0" and characters[place] in keys
+        }
 
     @property
     def is_closed(self) -> bool:

@@ -102,6 +102,13 @@ class Streams:
             writers += more_writers
         return readers, writers
 
+    def typed(self) -> set[int]:
+        """Signals that the command has got by keys since this was asked last, and that we have not."""
+        if self._terminal is None:
+            return set()
+        found, self._terminal.typed = self._terminal.typed, set()
+        return found
+
     def deadline(self) -> float | None:
         """When `step` is to be called though nothing is ready, in Unix seconds."""
         found = self._channels.deadline()
@@ -189,10 +196,11 @@ class Streams:
         return self._is_parted and self._channels.is_done()
 
     def finish(self, *, keep_modes: bool = False) -> None:
-        """The outer terminal is as it was. What is not passed on by now is lost.
+        """The outer terminal is as it was.
 
         `keep_modes`: the command ended by itself: what it has changed of the terminal is meant to stay.
-        What it has started may go on to write: a process of ours stays for that until they have ended.
+        What it has started may go on to write: a process of ours stays for that until they have ended, and
+        for what is not passed on by now.
         """
         if not self._is_parted:
             self._part()

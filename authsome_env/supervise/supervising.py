@@ -16,7 +16,7 @@ from .entries import Entries
 from .harden import hide
 from .inherited import hold_stdio
 from .keeping import LONGEST_WAIT_S
-from .last_words import pass_on
+from .last_words import ENDING, pass_on
 from .modes import hand_over
 from .plain import Plain
 from .ready import wait_for
@@ -96,6 +96,8 @@ class Supervisor:
         self._environment = Entries(brief.environment, brief.delivered)
         self._given = signals.Signal(0)
         """The one that `step` is asked about."""
+        self._is_asked = False
+        """For our end, when the command had ended."""
         self._events: list[Event] = []
         self._failure: CommandFailed | None = None
         self._status: int | None = None
@@ -130,7 +132,7 @@ class Supervisor:
                     self._take(self._events.pop(0))
         finally:
             self.work.end()
-            pass_on(self._streams, self._signals, now=self.now)
+            pass_on(self._streams, self._signals, is_asked=self._is_asked, now=self.now)
             self._streams.finish(keep_modes=self._status is not None and self._status >= 0)
             if self._sentinel is not None:
                 self._sentinel.dismiss()
@@ -153,6 +155,7 @@ class Supervisor:
         if self._signals.fileno() in readable:
             self._hear_signals(self._signals.read())
         self._streams.step(readable, writable)
+        self._events += [Signalled(number, shared=True) for number in self._streams.typed()]
         if not readable <= {*own, *stream_readers} or writable.intersection(writers) or self._is_due():
             self.work.step(list(readable))
             self._mask()
@@ -234,6 +237,7 @@ class Supervisor:
                 passed.append(each)
         for given, shared in zip(passed, self._shared(passed), strict=True):
             self._given = given
+            self._is_asked |= self._command is None and given.number in ENDING
             self._take(self._event_of(given, shared=shared))
         self._given = signals.Signal(0)
         if children:
@@ -359,7 +363,7 @@ class Supervisor:
     def _clear(self) -> None:
         if left := self._left():
             self._tree.send(signal.SIGTERM, left)
-        else:
+        elif self._is_cleared():
             self._events.append(Cleared())
 
     def _left(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""What --mask costs: throughput through a pipe, and the time that it adds to the echo of a key.
+"""What `authsome run --mask` costs: throughput through a pipe, and the time added to the echo of a key.
 
     python tests/bench/mask.py [MEGABYTES]
 
@@ -9,6 +9,7 @@ text; colors are the slowest case there is.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pty
 import secrets
@@ -18,9 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-MASK_RUN = [sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "real" / "probes" / "mask_run.py")]
+AUTHSOME = os.path.join(os.path.dirname(sys.executable), "authsome")
 LIMITS = {3: 200, 10: 100}
 ROUNDS = 5
 PLAIN = b"2026-11-25T13:36:43Z INFO request id=8437 path=/api/v1/items status=200 took 12ms user=alice\n"
@@ -36,10 +36,35 @@ def texts() -> dict[str, bytes]:
     }
 
 
-def environ_with(folder: str, count: int) -> dict[str, str]:
-    with open(f"{folder}/secrets", "w", encoding="ascii") as file:
-        file.write(",".join(secrets.token_urlsafe(30).encode().hex() for _ in range(count)))
-    return {"PATH": os.environ["PATH"], "MASK_SECRETS": f"{folder}/secrets"}
+def environ_of(folder: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": folder}
+
+
+def connect(folder: str, count: int) -> None:
+    """A provider, and a connection, of so many secrets."""
+    names = [f"s{number}" for number in range(count)]
+    definition = {
+        "schema_version": 1,
+        "name": f"of{count}",
+        "display_name": f"Of {count}",
+        "auth_type": "api_key",
+        "fields": [{"name": name, "label": name, "secret": True} for name in names],
+        "env": {f"V{name.upper()}": f"{{{name}}}" for name in names},
+    }
+    with open(f"{folder}/of{count}.json", "w", encoding="ascii") as file:
+        json.dump(definition, file)
+    keys = json.dumps({name: secrets.token_urlsafe(30) for name in names}).encode()
+    for words, given in (
+        (["provider", "add", f"{folder}/of{count}.json"], b""),
+        (["login", f"of{count}", "--stdin"], keys),
+    ):
+        subprocess.run(
+            [AUTHSOME, *words], input=given, env=environ_of(folder), check=True, capture_output=True
+        )
+
+
+def masked(count: int) -> list[str]:
+    return [AUTHSOME, "run", "--mask", "-p", f"of{count}", "--"]
 
 
 def seconds_through(words: list[str], path: str, size: int, environ: dict[str, str]) -> float:
@@ -66,13 +91,12 @@ def throughput(folder: str, size: int) -> None:
         path = f"{folder}/text"
         with open(path, "wb") as file:
             file.write(text)
-        bare = statistics.median(
-            seconds_through([], path, size, environ_with(folder, 0)) for _ in range(ROUNDS)
-        )
+        bare = statistics.median(seconds_through([], path, size, environ_of(folder)) for _ in range(ROUNDS))
         print(f"{name:<18}{'bare':>12}{size / bare / 1e6:8.0f} MB/s")
         for count, limit in LIMITS.items():
-            environ = environ_with(folder, count)
-            took = statistics.median(seconds_through(MASK_RUN, path, size, environ) for _ in range(ROUNDS))
+            took = statistics.median(
+                seconds_through(masked(count), path, size, environ_of(folder)) for _ in range(ROUNDS)
+            )
             told = f"{size / took / 1e6:8.0f} MB/s{took / bare:8.1f} x"
             print(
                 f"{name:<18}{count:>4} secrets{told}"
@@ -83,11 +107,11 @@ def throughput(folder: str, size: int) -> None:
 def echo(folder: str) -> None:
     """`cat` on a terminal in raw mode sends each key back."""
     results = {}
-    for name, words in (("bare", []), ("masked", MASK_RUN)):
+    for name, words in (("bare", []), ("masked", masked(10))):
         pid, master = pty.fork()
         if not pid:
             command = [*words, "sh", "-c", "stty raw -echo; echo begun; exec cat"]
-            os.execvpe(command[0], command, environ_with(folder, 10))
+            os.execvpe(command[0], command, environ_of(folder))
         told = b""
         while b"begun" not in told:
             told += os.read(master, 4096)
@@ -118,6 +142,8 @@ def echo(folder: str) -> None:
 def main() -> None:
     size = int(sys.argv[1]) * 1_000_000 if len(sys.argv) > 1 else 500_000_000
     with tempfile.TemporaryDirectory() as folder:
+        for count in LIMITS:
+            connect(folder, count)
         throughput(folder, size)
         echo(folder)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PROBE = Path(__file__).parent / "probes" / "supervised.py"
 PYTHON = [sys.executable, "-I", "-S"]
-TIMEOUT_S = 60.0
+TIMEOUT_S = float(os.environ.get("TRANSPARENCY_TIMEOUT_S", "60"))
 TELL = """
 import os, signal, sys, time
 def say(*words): os.write(1, (" ".join(map(str, words)) + chr(10)).encode())

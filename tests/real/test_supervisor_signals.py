@@ -52,14 +52,16 @@ def test_a_signal_to_the_group_arrives_once_and_so_does_the_next_one_to_us():
 
 def test_timeout_ends_it_as_it_ends_a_bare_one(need):
     """It signals its child, and then its group: twice, so that some are merged; never thrice."""
-    for _ in range(10):
-        with Run(command(signal.SIGTERM), before=[need("timeout"), "-k", "1", "0.5"]) as run:
-            ready(run)
+    for _ in range(3):
+        with Run(command(signal.SIGTERM), before=[need("timeout"), "-k", "9", "0.5"]) as run:
+            pid = ready(run)
             run.expect("got 15")
             more = []
             while line := run.line(0.2):
                 more.append(line)
             assert more in ([], ["got 15"])
+            os.kill(pid, signal.SIGKILL)
+            run.end()
 
 
 def test_one_that_was_killed_in_the_group_of_others_takes_the_terminals_signals_for_shared():

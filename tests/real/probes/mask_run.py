@@ -1,4 +1,6 @@
-"""Run a command with its output masked, by the supervisor, as `authsome run --mask` does: mask_run.py COMMAND…
+"""Run a command with its output masked, by the supervisor as `authsome run --mask` does.
+
+    python -I -S mask_run.py COMMAND…
 
 MASK_SECRETS    a file of what to mask, in hex, with commas; not passed on
 MASK_ADD        a file: each line that is written to it becomes a secret as well (in hex)

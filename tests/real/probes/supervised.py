@@ -2,9 +2,10 @@
 
     python -I -S supervised.py ON_EXPIRY GRACE FIFO -- ARGUMENT...
 
-ON_EXPIRY: `none`, `stop`, `restart`; with `,mask` behind it the value is masked. What is written to FIFO, if that is not `-`, is what happens to the
-run's one value, VALUE: `renew TEXT`, `more SECONDS` (others are expected for so long), `die`,
-`stumble TEXT` (renew, and raise what nobody foresaw). What it says goes to FIFO.said.
+ON_EXPIRY: `none`, `stop`, `restart`; with `,mask` behind it, so is the output. What is written to FIFO, if
+that is not `-`, is what happens to the run's one value, VALUE: `renew TEXT`, `more SECONDS` (others are
+expected for so long), `die`, `stumble TEXT` (renew, and raise what nobody foresaw). What it says goes to
+FIFO.said.
 """
 
 import os
@@ -22,6 +23,7 @@ class Work:
         self.path = path
         self.fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self.value = b"first"
+        self.all = set()
         self.told = None
         self.until = 0.0
         self.dead = False
@@ -58,7 +60,8 @@ class Work:
         return self.dead
 
     def secrets(self):
-        return {self.value}
+        self.all.add(self.value)
+        return set(self.all)
 
     def processes(self):
         return ()
