@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import termios
 
 from .pipes import FIRST_FREE, above, open_terminal
@@ -155,12 +156,22 @@ class Terminal:
             except BlockingIOError:
                 pass
             _set(slave, modes)
+            if typed and _may_give_back():
+                typed += self._unread()  # which came later, so that it must not be read earlier
             for each in typed.replace(b"\0", b""):  # an end of file is kept as that
                 fcntl.ioctl(self.outer, termios.TIOCSTI, bytes((each,)))
         except (OSError, termios.error):
             pass
         finally:
             os.close(slave)
+
+    def _unread(self) -> bytes:
+        poll = select.poll()
+        poll.register(self.outer, select.POLLIN)
+        found = b""
+        while poll.poll(0) and (chunk := os.read(self.outer, _READ_SIZE)):
+            found += chunk
+        return found
 
     def copy_size(self) -> bool:
         """Whether it was another one."""
@@ -180,7 +191,7 @@ class Terminal:
 
     def step(self, *, readable: bool, writable: bool) -> None:
         """Keys. Nothing more is read before the inner one has taken all: it has bounds of its own."""
-        if readable and not self._pending:
+        if readable and self.has_keys() and not self._pending:  # else they are others' by now
             try:
                 self._pending = os.read(self.outer, _READ_SIZE)
             except OSError:
@@ -225,6 +236,15 @@ class Terminal:
         os.close(self.master)
         os.close(self.outer)
         self.master = self.outer = -1
+
+
+def _may_give_back() -> bool:
+    """TIOCSTI: some kernels allow it to root alone."""
+    try:
+        with open("/proc/sys/dev/tty/legacy_tiocsti", encoding="ascii") as file:
+            return file.read().strip() != "0" or os.geteuid() == 0
+    except OSError:
+        return True
 
 
 def _is_there(descriptor: int) -> bool:

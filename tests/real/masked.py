@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
 import subprocess
@@ -81,10 +82,11 @@ class Screen:
     def visible(self):
         return self.tmux("capture-pane", "-p")
 
-    def wait_for(self, text, *, times=1, visible=False):
+    def wait_for(self, text, *, times=1, visible=False, regular=False):
         look = self.visible if visible else self.text
+        expression = text if regular else re.escape(text)
         try:
-            until(lambda: look().count(text) >= times, text)
+            until(lambda: len(re.findall(expression, look())) >= times, text)
         except AssertionError:
             pytest.fail(f"{text!r} has not come {times} times; there is\n{look()}")
 

@@ -41,8 +41,9 @@ def same_modes(screen):
     def modes():
         number = next(numbers)
         screen.line(f"echo modes{number}=$(stty -g)=")
-        found = until(lambda: re.search(rf"modes{number}=([0-9a-f:]+)=", screen.text()), "stty")
-        return found[1]
+        shown = rf"modes{number}=([0-9a-f:]+)="
+        screen.wait_for(shown, regular=True)
+        return re.search(shown, screen.text())[1]
 
     before = modes()
     return lambda: modes() == before
