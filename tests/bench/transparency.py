@@ -19,7 +19,7 @@ import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-WRAPPERS = ("bare", "authsome", "keeper", "supervisor", "tini", "dumb-init")
+WRAPPERS = ("bare", "authsome", "keeper", "supervisor", "mask", "tini", "dumb-init")
 FILES = ("test_exec_transparency.py", "test_transparency_flow.py", "test_transparency_terminal.py")
 REAL = Path(__file__).resolve().parent.parent / "real"
 LIMIT_S = 100.0
