@@ -29,6 +29,7 @@ class Held:
         "error",
         "failed_at",
         "failures",
+        "lead",
         "retry_at",
         "state",
         "stranger",
@@ -49,6 +50,8 @@ class Held:
         self.retry_at = 0.0
         self.took = 0.0
         """Seconds, from when the last renewal was to begin until it was done."""
+        self.lead = 0.0
+        """Seconds more that it is to be renewed earlier, since a command is not started again in no time."""
         self.stranger = False
         """It was logged out, or is another account's by now."""
         self.error: tuple[str, str, str] | None = None
@@ -61,7 +64,7 @@ class Held:
         """When to renew it; None: never, or it is being done."""
         if self.busy or self.stranger:
             return None
-        due = schedule.due_at(self.state, min_ttl, self.chance, self.took)
+        due = schedule.due_at(self.state, min_ttl, self.chance, self.took + self.lead)
         if self._is_asked_for and self.state.renewable and not self.state.refused:
             due = 0.0
         return None if due is None else max(due, self.retry_at)

@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
     from authsome_env.clock import Clock
 
+    from .held import Held
     from .plan import Plan
     from .tending import Sender
 
 
 _TOGETHER_S = 10.0
 """What is renewed within this is one reason to start the command again, as long as it has live tokens."""
-_SPARE_S = 0.5
-"""Before the end of a token that the command has."""
+_WHOLE_SECOND_S = 1.0
+"""By so much a token may end earlier than we think, where its server counts in whole seconds."""
+_LONGEST_END_S = 60.0
 
 
 class Supervised(Tending):
@@ -32,10 +34,18 @@ class Supervised(Tending):
         self._given: Mapping[str, bytes] = {}
         self._good_until: float | None = None
         self._masking = Masking()
+        self._wanted_at: float | None = None
+        """When the command was to be started again, while it is ending."""
         self.values()
 
     def values(self) -> Mapping[str, bytes]:
-        self._given = self._values(self.now())
+        now = self.now()
+        if self.plan.on_expiry == "restart":
+            took = 0.0 if self._wanted_at is None else now - self._wanted_at
+            for held in self.held:
+                held.lead = _WHOLE_SECOND_S + min(max(took, 0.0), _LONGEST_END_S)
+        self._wanted_at = None
+        self._given = self._values(now)
         ends = [held.state.expires_at for held in self.held if held.state.expires_at is not None]
         self._good_until = min(ends, default=None)
         return self._given
@@ -45,14 +55,21 @@ class Supervised(Tending):
         newest = self._values(now)
         if all(self._given.get(name) == value for name, value in newest.items()):
             return None  # or it is one less, which is no reason
-        times = [held.renew_at(self.plan.min_ttl) for held in self.held]
-        if not any(held.busy for held in self.held) and not any(
-            at is not None and at <= now + _TOGETHER_S for at in times
-        ):
-            return 0.0
-        if self._good_until is None:
-            return _TOGETHER_S
-        return max(min(_TOGETHER_S, self._good_until - _SPARE_S - now), 0.0)
+        wait = 0.0
+        if any(self._is_expected(held, now) for held in self.held):
+            wait = _TOGETHER_S
+            if self._good_until is not None:  # half of what is left is for its end
+                wait = max(min(wait, (self._good_until - now) / 2), 0.0)
+        if not wait and self._wanted_at is None:
+            self._wanted_at = now
+        return wait
+
+    def _is_expected(self, held: Held, now: float) -> bool:
+        """To be renewed soon, so that both are one reason; not what was renewed just now."""
+        if any(self._given.get(name) != value for name, value in held.state.values.items()):
+            return False
+        at = held.renew_at(self.plan.min_ttl)
+        return held.busy or (at is not None and at <= now + _TOGETHER_S)
 
     def is_dead(self) -> bool:
         now = self.now()
