@@ -1,7 +1,7 @@
 """The end of a masked command: the last of its output is passed on, however long its reader takes.
 
 Nothing of the command is left then but what it wrote, as in a pipe. Whoever wants our end gets it as soon as
-nothing more can be passed on at once; a process of ours stays for the rest.
+its reader does not read; a process of ours stays for the rest.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
+_PATIENCE_S = 0.1
 ENDING = frozenset((signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM))
 
 
@@ -32,7 +33,9 @@ def pass_on(streams: Between, signals: Signals, *, is_asked: bool, now: Clock) -
         readers, writers = streams.waits()
         deadline = streams.deadline()
         wait = None if deadline is None else max(deadline - now(), 0.0)
-        readable, writable = wait_for([signals.fileno(), *readers], writers, 0.0 if is_asked else wait)
+        if is_asked:
+            wait = _PATIENCE_S
+        readable, writable = wait_for([signals.fileno(), *readers], writers, wait)
         if is_asked and not (readable or writable):
             return
         if signals.fileno() in readable:

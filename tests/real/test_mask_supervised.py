@@ -84,6 +84,29 @@ def test_a_group_that_is_ended_loses_no_output():
         assert run.end() == 3
 
 
+PASSES_ON = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from authsome_env.supervise import signals
+from authsome_env.supervise.last_words import pass_on
+from authsome_env.supervise.streams import Streams
+signals.block()
+streams = Streams([], now=time.time)
+pid = streams.fork()
+if not pid:
+    os.write(1, b"e" * 900_000)
+    os._exit(0)
+os.waitpid(pid, 0)
+pass_on(streams, signals.Signals(), is_asked=True, now=time.time)
+"""
+
+
+def test_what_is_read_is_passed_on_though_somebody_wants_the_end():
+    package = os.path.abspath(f"{__file__}/../../..")
+    words = [*PYTHON, "-c", PASSES_ON, package]
+    assert subprocess.run(words, capture_output=True, check=True, timeout=60).stdout == b"e" * 900_000
+
+
 def test_term_during_a_slow_end_of_the_old_one_ends_all(fifo):
     code = """
 def end(*_):
