@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from cli.live import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the supervisor's Linux half")
 
@@ -30,16 +31,16 @@ def close(run):
 
 
 def test_a_command_is_started_again_with_each_new_token(connect, live):
-    """And has never a dead one, for as long as it takes three of them."""
-    server = connect(5)
+    """And has never a dead one."""
+    server = connect(4)
     connect.login(check=True)
     run = live("--on-expiry", "restart", command=COMMAND, stdout=subprocess.PIPE)
     tokens = [next_token(run)]
-    while len(tokens) < 5:
+    while len(tokens) < 3:
         if select.select([run.process.stdout], [], [], 0.02)[0]:
             tokens.append(next_token(run))
         assert server.account(tokens[-1]) == "alice"
-    assert len(set(tokens)) == 5
+    assert len(set(tokens)) == 3
     assert run.end() == -signal.SIGTERM
     close(run)
 
@@ -62,8 +63,8 @@ while True: signal.pause()
     connect.road.close()
     second = next_token(run)
     assert second not in (first, "none")
-    time.sleep(4)
-    assert server.account(second) is None
+    wait_for(lambda: server.account(second) is None)
+    time.sleep(0.5)
     connect.road.open()
     assert next_token(run) == "term"
     assert server.account(next_token(run)) == "alice"
@@ -98,19 +99,17 @@ def test_a_command_is_ended_with_its_token(authsome, connect, live):
     close(run)
 
 
-@pytest.mark.parametrize("deliver", ["env", "dotenv", "fifo", "files"])
+@pytest.mark.parametrize("deliver", ["env", "fifo", "files"])
 def test_as_process_1_values_are_kept_fresh_too(authsome, connect, need, deliver):
-    server = connect(4)
+    server = connect(3)
     connect.login(check=True)
     code = """
 import os, signal, time
 def value():
     if "ACME_TOKEN_FILE" in os.environ: return open(os.environ["ACME_TOKEN_FILE"]).read()
-    if "AUTHSOME_ENV_FILE" in os.environ:
-        return open(os.environ["AUTHSOME_ENV_FILE"]).read().partition("ACME_TOKEN='")[2].partition("'")[0]
     return os.environ["ACME_TOKEN"]
 seen = []
-while len(seen) < 3:
+while len(seen) < 2:
     if value() not in seen: seen.append(value())
     time.sleep(0.1)
     if "ACME_TOKEN" in os.environ: break
@@ -123,18 +122,17 @@ print(*seen, flush=True)
     done = authsome("run", "--deliver", deliver, "--", *command, through=words, timeout=90)
     assert (done.returncode, done.stderr) == (0, b"")
     tokens = done.stdout.decode().split()
-    assert len(tokens) == (1 if deliver == "env" else 3)
+    assert len(tokens) == (1 if deliver == "env" else 2)
     assert server.account(tokens[-1]) == "alice"
 
 
 def test_as_process_1_it_is_signalled_too(authsome, connect, need):
-    connect(4)
+    connect(3)
     connect.login(check=True)
     code = """
 import os, signal
-signal.pthread_sigmask(signal.SIG_BLOCK, [1])
 def value(): return open(os.environ["ACME_TOKEN_FILE"]).read()
-first = value(); signal.sigwait([1]); print(first != value())
+first = value(); signal.signal(1, lambda *_: print(first != value())); signal.pause()
 """
     words = [need("unshare"), "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*words, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
