@@ -87,6 +87,11 @@ class Run:
         line, _, self._read = self._read.partition(b"\n")
         return line.decode()
 
+    def rest(self):
+        """All that it writes until its output ends."""
+        read, self._read = self._read, b""
+        return read + self.process.stdout.read()
+
     def expect(self, *lines):
         for each in lines:
             assert self.line() == each

@@ -14,6 +14,7 @@ import time
 import pexpect
 import pytest
 from real.masked import MASK_RUN, TIMEOUT_S, made_up, until
+from real.supervised import lives
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the session's leader needs Linux")
 
@@ -291,7 +292,7 @@ def test_killed_at_once_it_takes_nothing_along(bash):
     wrapper, command = (int(each) for each in bash.match.groups())
     os.kill(wrapper, signal.SIGKILL)
     bash.expect_exact("Killed")
-    until(lambda: not os.path.exists(f"/proc/{command}"), "the end of the command")
+    until(lambda: not lives(command), "the end of the command")
     until(lambda: not _of_session(wrapper), "the end of the leader")
     bash.sendline("stty sane -echo")
 
