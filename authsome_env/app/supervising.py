@@ -53,5 +53,6 @@ def _run(run: Callable[[], int], said_as: str, report: Callable[[AuthsomeError, 
     except AuthsomeError as error:
         report(error, said_as)
     except OSError as error:
-        report(AuthsomeError(f"the command cannot be supervised: {error.strerror}", ""), said_as)
+        hint = "see `ulimit -a` for how many processes and files there may be, and run it again"
+        report(AuthsomeError(f"the command cannot be supervised: {error.strerror or error}", hint), said_as)
     return _OWN_FAILURE
