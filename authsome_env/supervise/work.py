@@ -134,7 +134,11 @@ class Careful:
         return self._call(self._work.is_dead, default=False)
 
     def secrets(self) -> Collection[bytes]:
-        self._secrets = self._call(self._work.secrets, self._secrets)
+        # Also while it rests: it may have delivered something before it stumbled.
+        try:
+            self._secrets = self._work.secrets()
+        except Exception as error:  # noqa: BLE001 - see above
+            self.stumble(error)
         return self._secrets
 
     def processes(self) -> Collection[int]:

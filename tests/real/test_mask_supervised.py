@@ -35,13 +35,14 @@ def test_each_start_is_masked_with_the_values_of_all_starts(fifo):
             run.expect(f"{value[:2]} *** ***")
 
 
-def test_what_is_renewed_is_masked_in_the_command_that_has_it_from_elsewhere(fifo, tmp_path):
-    """It is one from the moment that the work says so, without a restart."""
+@pytest.mark.parametrize("word", ["renew", "stumble"])
+def test_what_is_renewed_is_masked_in_the_command_that_has_it_from_elsewhere(fifo, tmp_path, word):
+    """Without a restart, and though the work has met something unexpected right after it."""
     value = made_up()
     os.mkfifo(tmp_path / "said")
     code = f"\nfor line in open({str(tmp_path / 'said')!r}): say(line.strip())\nforever()"
     with Run(python(code), on_expiry="none,mask", fifo=fifo) as run:
-        run.tell(f"renew {value}")
+        run.tell(f"{word} {value}")
         wait_for(lambda: not select.select([os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)], [], [], 0)[0])
         (tmp_path / "said").write_text(f"{value} and more\n")
         run.expect("*** and more")
