@@ -96,5 +96,11 @@ def _keep(copy: str, content: bytes) -> bool:
 
 
 def _require(path: str) -> bytes:
-    """Node splits at blanks outside of double quotes, in which a backslash quotes the next character."""
-    return b'--require="' + os.fsencode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    """In a form that each Node takes: up to 8 there is no `=` and no quoting.
+
+    Others split at blanks outside of double quotes, in which a backslash quotes the next character.
+    """
+    word = os.fsencode(path)
+    if set(b' "\\') & set(word):
+        word = b'"' + word.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    return b"--require " + word

@@ -283,7 +283,7 @@ def test_live_adds_to_what_the_user_has(connect, program):
     it = program("--live", env=env)
     assert re.fullmatch(f"/.*{SHIMS}:/mine:", it.environ["PYTHONPATH"])
     file = "(shims/node/live|authsome-live/node-1)"  # the second where it was not root who installed this
-    assert re.fullmatch(f'--no-warnings --require="/.*/{file}.cjs"', it.environ["NODE_OPTIONS"])
+    assert re.fullmatch(f"--no-warnings --require /.*/{file}.cjs", it.environ["NODE_OPTIONS"])
     assert it.environ["BASH_ENV"].endswith("/shims/bash/live.bash")
     assert it.environ["AUTHSOME_BASH_ENV"] == "/mine.sh"
     it.close()

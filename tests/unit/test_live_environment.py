@@ -40,7 +40,7 @@ def test_python_and_node_keep_what_the_user_has(shims):
     present = {b"PYTHONPATH": b"/x:", b"NODE_OPTIONS": b"--no-warnings", b"BASH_ENV": b"$HOME/mine"}
     assert live_environment.additions(present, shims) == {
         "PYTHONPATH": f"{shims}/python:/x:".encode(),
-        "NODE_OPTIONS": f'--no-warnings --require="{shims}/node/live.cjs"'.encode(),
+        "NODE_OPTIONS": f"--no-warnings --require {shims}/node/live.cjs".encode(),
         "BASH_ENV": f"{shims}/bash/live.bash".encode(),
         "AUTHSOME_BASH_ENV": b"$HOME/mine",
     }
@@ -51,7 +51,7 @@ def test_nothing_is_kept_of_nothing(present, shims):
     """An empty entry of PYTHONPATH would be the current folder."""
     assert live_environment.additions(present, shims) == {
         "PYTHONPATH": f"{shims}/python".encode(),
-        "NODE_OPTIONS": f'--require="{shims}/node/live.cjs"'.encode(),
+        "NODE_OPTIONS": f"--require {shims}/node/live.cjs".encode(),
         "BASH_ENV": f"{shims}/bash/live.bash".encode(),
     }
 

@@ -36,7 +36,7 @@ def installed(tmp_path):
 
 
 def require(path):
-    return f'--require="{path}"'.encode()
+    return f"--require {path}".encode()
 
 
 def node(program, options):
