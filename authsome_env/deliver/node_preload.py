@@ -83,7 +83,7 @@ def _keep(copy: str, content: bytes) -> bool:
             os.makedirs(os.path.dirname(copy), exist_ok=True)
         draft = f"{copy}.{os.getpid()}"
         try:
-            with open(draft, "wb") as file:
+            with open(draft, "xb") as file:
                 file.write(content)
             os.replace(draft, copy)
         except OSError:
