@@ -91,8 +91,9 @@ def test_where_no_copy_can_be_made_it_is_the_file_itself(installed, tmp_path):
     (tmp_path / "data" / "authsome-live" / "node-1.cjs").mkdir(parents=True)
     assert installed.option(XDG_DATA_HOME=tmp_path / "data") == require(installed.file)
     installed.copy.parent.mkdir(parents=True)
-    (installed.copy.parent / f"node-1.cjs.{os.getpid()}").mkdir()
+    (installed.copy.parent / f"node-1.cjs.{os.getpid()}").symlink_to(tmp_path / "file")  # laid for us
     assert installed.option() == require(installed.file)
+    assert (tmp_path / "file").read_text() == ""
 
 
 def test_a_full_disk_leaves_nothing_half_written(installed):
