@@ -14,7 +14,7 @@ import pytest
 from cli.live import wait_for
 from cli.program import remember
 
-from authsome_env.deliver import ram
+from authsome_env.deliver import live_environment, ram
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -276,13 +276,14 @@ def test_what_cannot_be_renewed_is_a_notice(authsome, live, made_up_key):
 # The environment
 
 
-def test_live_adds_to_what_the_user_has(connect, program):
+def test_live_adds_to_what_the_user_has(connect, program, tmp_path):
     connect(600)
     connect.login(check=True)
     env = {"PYTHONPATH": "/mine:", "NODE_OPTIONS": "--no-warnings", "BASH_ENV": "/mine.sh"}
-    it = program("--live", env=env)
+    own = {"HOME": os.path.dirname(live_environment.shims()), "XDG_DATA_HOME": str(tmp_path)}
+    it = program("--live", env={**env, **own})
     assert re.fullmatch(f"/.*{SHIMS}:/mine:", it.environ["PYTHONPATH"])
-    assert re.fullmatch('--no-warnings --require="/.*/shims/node/live.cjs"', it.environ["NODE_OPTIONS"])
+    assert it.environ["NODE_OPTIONS"] == f"--no-warnings --require {tmp_path}/authsome-live/node-1.cjs"
     assert it.environ["BASH_ENV"].endswith("/shims/bash/live.bash")
     assert it.environ["AUTHSOME_BASH_ENV"] == "/mine.sh"
     it.close()
