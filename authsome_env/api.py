@@ -11,6 +11,7 @@ from .app import inside
 from .app.find import find_connection, pick_field
 from .app.fresh import use_fresh
 from .app.resolve import known_fields, resolve
+from .app.run_folder import VARIABLE
 from .app.selection import Selection
 from .app.workspace import Workspace
 from .errors import NotAllowed
@@ -49,7 +50,7 @@ def get_access_token(
 
     The latter needs no key. Raises ConnectionNotFound for what is not the run's, and as the former.
     """
-    if vault is None and os.environ.get(inside.VARIABLE):
+    if vault is None and os.environ.get(VARIABLE):
         inside.check_not_over(os.environ)
         told = inside.find(os.environ, Reference(check_provider_name(provider), connection))
         return inside.fresh(os.environ, told, now=time.time, sleep=time.sleep).field(field).reveal()

@@ -13,7 +13,7 @@ from authsome_env.errors import AuthsomeError, NotAllowed
 from authsome_env.supervise import process, record
 from authsome_env.supervise.keeper import Keeper, KeeperFailed, NotPossible
 
-from .inside import VARIABLE
+from .run_folder import VARIABLE
 from .surroundings import built_environment
 
 TYPE_CHECKING = False
@@ -49,6 +49,7 @@ class Beside:
         self.in_ram = False
         self.helpers = False
         self.additions = b""
+        self.files: Mapping[str, bytes] = {}
         try:
             self.keeper = Keeper(MODULE, built_environment(environ))
         except NotPossible as error:
@@ -107,10 +108,12 @@ class Beside:
         if helpers and self.resolution.is_served:
             from authsome_env.deliver import helpers as asking
 
-            warnings: list[str] = []
-            made.add(asking.additions(made.present(), self._named(), self.folder, warnings))
-            for warning in warnings:
+            vault = self.workspace.vault_name
+            found = asking.additions(made.present(), self._named(), self.folder, vault)
+            made.add(found.environ)
+            for warning in found.warnings:
                 self.warn(warning)
+            self.files = found.files
             self.helpers = True
         self.additions = made.content()
         return made.entries
@@ -196,6 +199,7 @@ class Beside:
             reader=self.choice.reader or "",
             terminal=terminal,
             additions=self.additions,
+            files=self.files,
             in_ram=self.in_ram,
             live=self.live and self.in_ram,
             helpers=self.helpers,

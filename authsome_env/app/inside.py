@@ -17,6 +17,7 @@ import stat
 from authsome_env.deliver import json_text
 from authsome_env.errors import AuthsomeError, ConnectionNotFound
 
+from .run_folder import ASK, CONNECTIONS, VARIABLE, VERSION
 from .told import Told
 
 TYPE_CHECKING = False
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
 
     from authsome_env.clock import Clock
     from authsome_env.model import Reference
-
-VARIABLE = "AUTHSOME_RUN"
-CONNECTIONS = "connections"
-ASK = "ask"
-VERSION = 1
 
 PATIENCE_S = 10.0
 """How long somebody waits who has asked for a new token."""

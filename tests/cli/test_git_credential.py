@@ -163,11 +163,17 @@ def test_only_the_connections_that_were_named(forge, ask):
 
 def test_once_its_run_is_over_a_configuration_serves_the_same_connection_from_the_vault(forge, authsome):
     families = {name: forge.login(name, force=False) for name in ("home", "work")}
-    line = helpers.command("git-credential", [{"id": forge.record("work")[0].id}]).decode()
+    line = helpers.command("git-credential", [{"id": forge.record("work")[0].id}], "default").decode()
     done = subprocess.run(
         ["sh", "-c", f"{line} get"],
         input=f"protocol=https\nhost={HOST}\n\n".encode(),
-        env=authsome.environment({"AUTHSOME_RUN": "/dev/shm/authsome-gone", "PYTHONPATH": "/nonexistent"}),
+        env=authsome.environment(
+            {
+                "AUTHSOME_RUN": "/dev/shm/authsome-gone",
+                "PYTHONPATH": "/nonexistent",
+                "AUTHSOME_VAULT": "another",
+            }
+        ),
         capture_output=True,
         check=True,
     )

@@ -203,12 +203,14 @@ def test_a_new_login_reaches_a_live_program_though_nothing_expires(authsome, liv
     run.end()
 
 
-@pytest.mark.parametrize("name", ["live", "connections", "additions", "ask", ""])
-def test_what_somebody_removes_is_made_again(connect, live, name):
+@pytest.mark.parametrize("name", ["live", "connections", "additions", "aws-config", "ask", ""])
+def test_what_somebody_removes_is_made_again(authsome, connect, live, name):
     """At its next look, in 30 s; whatever it hears makes it look."""
     connect(600)
     connect.login(check=True)
-    run = live("--live")
+    key = {"access_key_id": "AKIA" + "A" * 16, "secret_access_key": "s" * 40}
+    authsome("login", "aws", "--stdin", input=json.dumps(key).encode(), check=True)
+    run = live("--live", "-p", "acme", "--map", "KEY_ID=aws#access_key_id")
     subprocess.run(["rm", "-r", os.path.join(run.folder, name).rstrip("/")], check=True)
 
     def is_whole():
@@ -218,7 +220,9 @@ def test_what_somebody_removes_is_made_again(connect, live, name):
         except OSError:
             return []
 
-    wait_for(lambda: {"live", "connections", "additions", "ask", "record"} <= set(is_whole()))
+    wanted = {"live", "connections", "additions", "aws-config", "ask", "record"}
+    assert wanted <= {*os.listdir(run.folder), name} if name else True
+    wait_for(lambda: wanted <= set(is_whole()))
     assert newest(run)
     run.end()
 

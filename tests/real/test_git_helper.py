@@ -74,7 +74,7 @@ def person(git, tmp_path, server):
         environ = {"GIT_SSL_CAINFO": server.certificate, **(inherited or {})}
         if run is not None:
             raw = {name.encode(): value.encode() for name, value in environ.items()}
-            added = helpers.additions(raw, run.connections, run.path)
+            added = helpers.additions(raw, run.connections, run.path, "default").environ
             environ |= {name: value.decode() for name, value in added.items()} | run.environ
         return Person(git, tmp_path, environ)
 
