@@ -422,7 +422,13 @@ def test_token_inside_needs_no_vault_and_knows_no_other_connection(authsome, con
     it.close()
 
 
-API = "import authsome_env, sys; print(authsome_env.get_access_token(*sys.argv[1:]))"
+API = """
+import authsome_env, sys
+print(authsome_env.get_access_token(*sys.argv[1:]))
+import httpx2
+sent = next(authsome_env.httpx_auth(*sys.argv[1:]).sync_auth_flow(httpx2.Request("GET", "https://api.example/")))
+print(sent.headers["Authorization"])
+"""
 
 
 def test_the_python_api_inside_needs_no_vault_either(authsome, connect, live, tmp_path):
@@ -433,9 +439,10 @@ def test_the_python_api_inside_needs_no_vault_either(authsome, connect, live, tm
         run = live("-p", "acme", command=("sh", "-c", script, "sh", API), stdout=said, stderr=said)
         run.process.wait(60)
         said.seek(0)
-        token, *rest = said.read().split("\n", 1)
+        token, header, rest = said.read().split("\n", 2)
     assert server.account(remember(token.encode()).decode()) == "alice"
-    assert "ConnectionNotFound: this run has no openai; it has acme:default" in rest[0]
+    assert header == f"Bearer {token}"
+    assert "ConnectionNotFound: this run has no openai; it has acme:default" in rest
 
 
 def test_token_inside_of_a_dead_one_says_what_to_type(authsome, connect, program):
