@@ -3,8 +3,8 @@
 Ours costs nothing: shims/bin/authsome is Python from its first line on, in which pip names the interpreter.
 The wrapper that pip before 25.3 makes for an entry point imports `re`, a quarter of a Python start on every
 `authsome run`. But only for entry points has pip a way out where no kernel takes that line: in a path that
-holds a blank, or is long. The interpreter that builds is the one that is installed for, unless it is in another
-folder: uv's and `build`'s are, and uv has the way out for scripts as well.
+holds a blank, or is long. The interpreter that builds is the one that is installed for, unless it is in a
+folder of its own: uv's and `build`'s are, and uv has the way out for scripts as well.
 """
 
 from __future__ import annotations
