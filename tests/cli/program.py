@@ -111,7 +111,8 @@ class Authsome:
                     yield file.read().strip() or b"an empty key file"
 
 
-def holds_secret(data: bytes) -> bool:
+def holds_secret(data: bytes | bytearray) -> bool:
+    data = bytes(data)  # whose pieces can be told apart by a set
     pieces = {data[at : at + _BEGINNING] for at in range(len(data))}
     found = [form for piece in pieces & _drawn.keys() for form in _drawn[piece]]
     return any(form in data for form in found)
