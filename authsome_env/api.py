@@ -8,14 +8,16 @@ import warnings
 from typing import TYPE_CHECKING, Self
 
 from .app import inside
+from .app.carried import REFUSED_ANEW_S, Carried, InRun
 from .app.find import find_connection, pick_field
 from .app.fresh import use_fresh
 from .app.resolve import known_fields, resolve
+from .app.run_folder import VARIABLE
 from .app.selection import Selection
 from .app.workspace import Workspace
-from .errors import NotAllowed
 from .model import Connection, Reference, check_provider_name
-from .providers.template import render
+from .providers.registry import Registry
+from .vault.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
 
     from .clock import Clock
     from .vault.store import Credential
-
-REFUSED_ANEW_S = 30.0
-"""A token that is younger and refused all the same is not refused for its age; a new one fares no better."""
 
 
 def open_vault(
@@ -49,7 +48,7 @@ def get_access_token(
 
     The latter needs no key. Raises ConnectionNotFound for what is not the run's, and as the former.
     """
-    if vault is None and os.environ.get(inside.VARIABLE):
+    if vault is None and os.environ.get(VARIABLE):
         inside.check_not_over(os.environ)
         told = inside.find(os.environ, Reference(check_provider_name(provider), connection))
         return inside.fresh(os.environ, told, now=time.time, sleep=time.sleep).field(field).reveal()
@@ -62,9 +61,17 @@ def httpx_auth(provider: str, *, connection: str | None = None, vault: str | Non
     """Authentication for httpx2: `httpx2.Client(auth=httpx_auth("github", connection="work"))`.
 
     Every request gets the token of that moment, refreshed if it is due; after a 401, one more try with a new
-    one. Without `connection` it is the default of the first request, also later. Requests raise as
-    `Vault.get_access_token`.
+    one. Without `connection` it is the default of the first request, also later. Inside a run, without
+    `vault`, it is a connection of the run, from the start, and its keeper is asked for a new token. Raises,
+    and requests raise, as `get_access_token`.
     """
+    if vault is None and os.environ.get(VARIABLE):
+        from .httpx_auth import VaultAuth
+
+        reference = Reference(check_provider_name(provider), connection)
+        registry = Registry(Home(os.environ).providers)
+        mine = InRun(os.environ, reference, registry, now=time.time, sleep=time.sleep)
+        return VaultAuth(mine.header, mine.replace)
     opened = Vault(Workspace(os.environ, now=time.time, vault=vault, no_input=True))
     return opened.httpx_auth(provider, connection=connection)
 
@@ -102,29 +109,19 @@ class Vault:
         """See the function of that name."""
         from .httpx_auth import VaultAuth
 
-        how = self._workspace.registry().load(provider).api_key
-        name, prefix, template = ("Authorization", "Bearer", None)
-        if how is not None:
-            name, prefix, template = how.header_name, how.header_prefix, how.header_value
-        if template is not None and not template:
-            raise NotAllowed(
-                f"requests to {provider} carry their credential in no header",
-                "get_access_token and environment give its values",
-            )
+        carried = Carried(self._workspace.registry(), provider)
         bound = connection
 
         def written(credential: Credential, known: Sequence[str]) -> str:
-            if template is not None:
-                value = render(template, credential.fields)
-                return value.reveal() if value else ""
-            token = pick_field(self._workspace, credential, None, known).reveal()
-            return f"{prefix} {token}" if prefix else token
+            return carried.value(
+                credential.fields, lambda: pick_field(self._workspace, credential, None, known)
+            )
 
         def header() -> tuple[str, str]:
             nonlocal bound  # another default later on must not make this client another account's
             credential, known = self._fresh(provider, bound)
             bound = credential.connection.name
-            return name, written(credential, known)
+            return carried.name, written(credential, known)
 
         def replace(refused: str) -> bool:
             with self._workspace.open() as vault:

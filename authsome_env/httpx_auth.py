@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class VaultAuth(httpx2.Auth):
-    """Asks the vault at every request, so that a long-lived client outlives its tokens.
+    """Asks the vault, or the run, at every request, so that a long-lived client outlives its tokens.
 
     A 401 causes one refresh, unless the token was replaced meanwhile, and one more try (RFC 6750 section
     3.1). A body that can be read only once is not sent again: the 401 is the answer then, and the next

@@ -14,7 +14,7 @@ from authsome_env.errors import AuthsomeError, NotAllowed
 from authsome_env.supervise import process, record
 from authsome_env.supervise.keeper import Keeper, KeeperFailed, NotPossible, OrphansComeHere
 
-from .inside import VARIABLE
+from .run_folder import VARIABLE
 from .surroundings import built_environment
 
 TYPE_CHECKING = False
@@ -66,6 +66,7 @@ class Beside:
         self.in_ram = False
         self.helpers = False
         self.additions = b""
+        self.files: Mapping[str, bytes] = {}
         self.supervised = self.must_be_supervised = supervised
         if supervised:
             return
@@ -130,10 +131,12 @@ class Beside:
         if helpers and self.resolution.is_served:
             from authsome_env.deliver import helpers as asking
 
-            warnings: list[str] = []
-            made.add(asking.additions(made.present(), self._named(), self.folder, warnings))
-            for warning in warnings:
+            vault = self.workspace.vault_name
+            found = asking.additions(made.present(), self._named(), self.folder, vault)
+            made.add(found.environ)
+            for warning in found.warnings:
                 self.warn(warning)
+            self.files = found.files
             self.helpers = True
         self.additions = made.content()
         return made.entries
@@ -246,6 +249,7 @@ class Beside:
             reader=self.choice.reader or "",
             terminal=terminal,
             additions=self.additions,
+            files=self.files,
             in_ram=self.in_ram,
             live=self.live and self.in_ram,
             helpers=self.helpers,

@@ -45,9 +45,14 @@ class Server:
         self.host = canonical(scheme, host) if scheme == "https" or local else ""
 
 
+def serving(server: Server, connections: Iterable[Told]) -> list[Told]:
+    """Those that are good for it."""
+    return [each for each in connections if server.host and server.host in each.docker_hosts]
+
+
 def choose(server: Server, connections: Iterable[Told]) -> Told | None:
     """The connection that is meant; None if none is good for it. Raises NoDefault."""
-    mine = [each for each in connections if server.host and server.host in each.docker_hosts]
+    mine = serving(server, connections)
     if not mine:
         return None
     found = by_name(server.user, mine) if server.user else [each for each in mine if each.implied]

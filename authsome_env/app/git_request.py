@@ -15,7 +15,7 @@ from authsome_env.providers.hosts import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .told import Told
 
@@ -130,9 +130,22 @@ def _cannot_tell(request: Request, connections: Sequence[Told], found: Sequence[
     what = f"several connections are good for {place}: {names}"
     if not found:
         what = f"none of the connections for {place} is the one that is meant: {names}"
+    return NoDefault(what, "; ".join(_ways(request, connections, found or connections)))
+
+
+def _ways(request: Request, connections: Sequence[Told], choice: Iterable[Told]) -> Iterator[str]:
+    """What to type for each."""
+    place = f"{request.protocol}://{request.host}"
     where = place + (f"/{request.owner}" if request.owner else "")
-    name = unambiguous((found or connections)[0], connections)
-    return NoDefault(what, f"git config --global credential.{where}.username {name}")
+    for each in choice:
+        name = unambiguous(each, connections)
+        in_url = name.replace(":", "%3A").replace("@", "%40")
+        yield (
+            f"for {each.reference}: git config --global credential.{where}.username {name}"
+            f" (or {request.protocol}://{in_url}@{request.host}/… as the URL)"
+        )
+    if not request.owner:
+        yield f"to tell them by a repository's owner: git config --global credential.{place}.useHttpPath true"
 
 
 def answer(told: Told) -> bytes:

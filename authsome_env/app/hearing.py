@@ -11,11 +11,11 @@ import stat
 
 from authsome_env.deliver import ram
 
+from .run_folder import ASK
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-FILE = "ask"
 
 _AT_ONCE = 65536
 """Bytes that are read in one step: a flood delays nothing else."""
@@ -24,7 +24,7 @@ _LONGEST_LINE = 512
 
 class Hearing:
     def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, FILE)
+        self._path = os.path.join(folder, ASK)
         self._descriptor: int | None = None
         self._heard = b""
         self._skips = False

@@ -17,6 +17,7 @@ import stat
 from authsome_env.deliver import json_text
 from authsome_env.errors import AuthsomeError, ConnectionNotFound
 
+from .run_folder import ASK, CONNECTIONS, VARIABLE, VERSION
 from .told import Told
 
 TYPE_CHECKING = False
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
     from authsome_env.clock import Clock
     from authsome_env.model import Reference
 
-VARIABLE = "AUTHSOME_RUN"
-CONNECTIONS = "connections"
-ASK = "ask"
-VERSION = 1
-
 PATIENCE_S = 10.0
 """How long somebody waits who has asked for a new token."""
+SOON_S = 2.0
+"""Who is given a token that ends so soon may not come to the end of what it is for: git asks once, and then
+sends several requests. Of tokens that live for an hour nobody ever sees that.
+"""
 _POLL_S = 0.02
 _MAX_BYTES = 16 * 1024 * 1024
 
@@ -104,9 +104,9 @@ def find(environ: Mapping[str, str], reference: Reference) -> Told:
 
 def fresh(environ: Mapping[str, str], told: Told, *, now: Clock, sleep: Callable[[float], None]) -> Told:
     """The connection as it can be used now. The keeper has it fresh; one that slept along with the machine is
-    woken. Raises CredentialUnusable, ConnectionNotFound.
+    woken, and one that is about to renew it is waited for. Raises CredentialUnusable, ConnectionNotFound.
     """
-    if told.past(now()) and told.status != "invalid":
+    if told.past(now() + SOON_S) and told.status != "invalid":
         told = renew(environ, told, now=now, sleep=sleep)
     told.check_usable(now())
     return told

@@ -11,7 +11,8 @@ import os
 
 from authsome_env.deliver import additions, live, live_environment
 
-from .inside import VARIABLE, folder_of
+from .inside import folder_of
+from .run_folder import VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -227,6 +227,7 @@ class Plan:
         "additions",
         "bound",
         "environ",
+        "files",
         "min_ttl",
         "pid",
         "place",
@@ -247,6 +248,7 @@ class Plan:
         signal: int,
         environ: Mapping[str, str],
         additions: bytes = b"",
+        files: Mapping[str, bytes] | None = None,
         in_ram: bool = False,
         live: bool = False,
         helpers: bool = False,
@@ -264,6 +266,8 @@ class Plan:
         """What helpers get for their environment."""
         self.additions = additions
         """What the command's environment has got besides its variables; see `deliver.additions`."""
+        self.files = dict(files or {})
+        """By name, what helpers of programs need in the folder; see `deliver.helpers`."""
         self.in_ram = in_ram
         """The folder is; only then programs are told anything there."""
         self.live = live
@@ -291,6 +295,7 @@ class Plan:
                 "min_ttl": _number(self.min_ttl),
                 "signal": b"%d" % self.signal,
                 "additions": self.additions,
+                "files": pack(self.files),
                 **{name: b"1" * getattr(self, name) for name in self.SWITCHES},
                 "connections": pack_each([pack_each([b.pack(), s.pack()]) for b, s in pairs]),
             }
@@ -311,6 +316,7 @@ class Plan:
             signal=int(fields["signal"]),
             environ=unpack_texts(fields["environ"]),
             additions=fields["additions"],
+            files=unpack(fields["files"]),
             **texts,
         )
 

@@ -3,6 +3,7 @@
     live          the newest value of each variable; see `deliver.live`
     connections   JSON: {"version": 1, "connections": [{"id": …, "status": …, "fields": {…}, …}]}
     additions     what the command's environment has got besides; see `deliver.additions`
+    aws-config    and what else `deliver.helpers` has made
 
 Only in memory, each replaced by one rename, and made again if somebody removes them. A token that is dead
 stays in `live`, where nothing is ever taken away; in `connections` it has no fields.
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import os
 
-from authsome_env.deliver import additions, json_text, ram
+from authsome_env.deliver import additions, aws_config, json_text, ram
 from authsome_env.deliver.live import Live
 from authsome_env.errors import AuthsomeError
+from authsome_env.model import ACCESS_KEY
 
 from . import schedule
+from .run_folder import CONNECTIONS, VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
 
     from .held import Held
     from .plan import Bound, Plan, State
-
-CONNECTIONS = "connections"
-VERSION = 1
 
 
 def entry(bound: Bound, state: State, status: str) -> dict[str, Value]:
@@ -59,7 +59,9 @@ class Telling:
 
     def __init__(self, plan: Plan) -> None:
         self._folder = plan.folder
-        self._additions = plan.additions
+        self._files = {additions.FILE: plan.additions, **plan.files}
+        """What never changes."""
+        self._helpers = plan.helpers
         self._live = Live(plan.folder)
         self._values: Mapping[str, bytes] | None = None
         """As `live` has them."""
@@ -71,11 +73,11 @@ class Telling:
 
     def begin(self, held: Iterable[Held], now: float) -> None:
         """Raises NotAllowed, StorageError."""
-        self._write(*_content(held, now))
+        self._write(*self._content(held, now))
 
     def update(self, held: Sequence[Held], now: float) -> tuple[bool, str]:
         """Whether all is told, and what there is to say of it if not: once, until it is."""
-        values, connections = _content(held, now)
+        values, connections = self._content(held, now)
         if values == self._values and connections == self._connections and not self._lost():
             self._failures = 0
             self.retry_at = None
@@ -94,8 +96,9 @@ class Telling:
 
     def _write(self, values: Mapping[str, bytes], connections: bytes) -> None:
         ram.make_folder(self._folder, in_ram=True)
-        if not self._is_there(additions.FILE):
-            ram.replace_file(os.path.join(self._folder, additions.FILE), self._additions)
+        for name, content in self._files.items():
+            if not self._is_there(name):
+                ram.replace_file(os.path.join(self._folder, name), content)
         if values != self._values or self._live.lost():
             self._values = None
             self._live.write(values)
@@ -106,19 +109,30 @@ class Telling:
             self._connections = connections
 
     def _lost(self) -> bool:
-        return self._live.lost() or not (self._is_there(CONNECTIONS) and self._is_there(additions.FILE))
+        return self._live.lost() or not all(map(self._is_there, (CONNECTIONS, *self._files)))
 
     def _is_there(self, name: str) -> bool:
         return os.path.exists(os.path.join(self._folder, name))
 
+    def _content(self, held: Iterable[Held], now: float) -> tuple[dict[str, bytes], bytes]:
+        values: dict[str, bytes] = {}
+        entries = []
+        for each in held:
+            values |= each.state.values
+            if self._helpers and each.bound.named:
+                values |= _end_of_key(each.state)
+            entries.append(entry(each.bound, each.state, each.status(now)))
+        return values, json_text.write({"version": VERSION, "connections": entries}).encode() + b"\n"
 
-def _content(held: Iterable[Held], now: float) -> tuple[dict[str, bytes], bytes]:
-    values: dict[str, bytes] = {}
-    entries = []
-    for each in held:
-        values |= each.state.values
-        entries.append(entry(each.bound, each.state, each.status(now)))
-    return values, json_text.write({"version": VERSION, "connections": entries}).encode() + b"\n"
+
+def _end_of_key(state: State) -> dict[str, bytes]:
+    """What `deliver.helpers` adds to an environment that holds this access key."""
+    held = state.values.get(aws_config.KEY_ID.decode())
+    if state.expires_at is None or not state.fields.keys() >= ACCESS_KEY or held is None:
+        return {}
+    if held != state.fields["access_key_id"]:
+        return {}
+    return {aws_config.END: aws_config.iso_8601(state.expires_at).encode()}
 
 
 def _text(value: bytes) -> str:

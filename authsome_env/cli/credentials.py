@@ -4,8 +4,8 @@
     authsome docker-credential [--only ID,…] get|store|erase|list      also as docker-credential-authsome
     authsome aws-credentials   [--only ID,…] [REF]                     for credential_process
 
-They are for programs, so no help and no completion names them. Each prints one line if it fails, and asks
-nobody. `main` is what a run's own configuration starts, see `begin`.
+They are for programs, so no completion names them, and no help but their own. Each prints one line if it
+fails, and asks nobody. `main` is what a run's own configuration starts, see `begin`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,12 @@ def perform(arguments: Sequence[str], invocation: Invocation) -> int:
     try:
         words = light.words(arguments, given, options)
         if not words or words[0] not in PROGRAMS:
+            verb = next((each for each in arguments if each in PROGRAMS), None)
+            if verb is not None and "--help" in arguments:
+                from .program_help import PAGES
+
+                invocation.data(PAGES[verb])
+                return 0
             raise UsageError(f"not a line of {', '.join(PROGRAMS)}")
         invocation.apply(given)
         answer: Callable[[Asked], int] = _load(words[0])

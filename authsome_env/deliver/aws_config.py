@@ -2,9 +2,10 @@
 
     credential_process = …
 
-which AWS's SDKs ask when the environment holds no key, and again before the end that it names. A profile that
-has a login of its own (a key, a role, SSO) keeps it. Nothing of ours in it is secret. See "Shared config and
-credentials files" and "Process credential provider" in docs.aws.amazon.com/sdkref.
+or, with several access keys in the run, in a profile for each. This is what AWS's SDKs ask when the
+environment holds no key, and again before the end that it names. A profile that has a login of its own (a
+key, a role, SSO) keeps it. Nothing of ours in it is secret. See "Shared config and credentials files" and
+"Process credential provider" in docs.aws.amazon.com/sdkref.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 FILE = "aws-config"
 
+KEY_ID = b"AWS_ACCESS_KEY_ID"
+END = "AWS_CREDENTIAL_EXPIRATION"
+"""Of the key in the environment. When it is near, botocore reads both again; when it is past, it fails."""
+
 _MAX_BYTES = 1024 * 1024
 
 _OWN_LOGIN = (
@@ -28,23 +33,37 @@ _OWN_LOGIN = (
 )
 
 
-def with_process(inherited: Mapping[bytes, bytes], command: bytes) -> bytes | None:
-    """The configuration that `inherited` leads to, with `command`.
-
-    None if its profile has a login of its own, there or in the file of credentials, which SDKs ask first; and
-    if one cannot be read. Then it stays what it was.
-    """
+def profile_of(inherited: Mapping[bytes, bytes]) -> bytes | None:
+    """The one that is used; None for two: some SDKs prefer the one variable, some the other."""
     profiles = {inherited[name] for name in (b"AWS_PROFILE", b"AWS_DEFAULT_PROFILE") if inherited.get(name)}
-    if len(profiles) > 1 or b"\n" in command:
+    if len(profiles) > 1:
         return None
-    profile = profiles.pop() if profiles else b"default"
-    text = _read(_path(inherited, b"AWS_CONFIG_FILE", b"~/.aws/config"))
+    return profiles.pop() if profiles else b"default"
+
+
+def with_processes(
+    inherited: Mapping[bytes, bytes], processes: Mapping[bytes, bytes]
+) -> tuple[bytes | None, list[bytes]]:
+    """The configuration that `inherited` leads to, with those commands by profile; None if it gets none.
+
+    Left, and told, are profiles with a login of their own, there or in the file of credentials, which SDKs
+    ask first; and all if one of the two cannot be read.
+    """
+    config = _read(_path(inherited, b"AWS_CONFIG_FILE", b"~/.aws/config"))
     secrets = _read(_path(inherited, b"AWS_SHARED_CREDENTIALS_FILE", b"~/.aws/credentials"))
-    if text is None or secrets is None or not set(b"\n\r]").isdisjoint(profile):
-        return None
-    if profile in map(_section, secrets.splitlines()):
-        return None
-    return insert(text, profile, b"credential_process = " + command)
+    if config is None or secrets is None:
+        return None, list(processes)
+    taken = set(map(_section, secrets.splitlines()))
+    left = []
+    for profile, command in processes.items():
+        more = None
+        if profile not in taken and set(b"\n\r]").isdisjoint(profile) and b"\n" not in command:
+            more = insert(config, profile, b"credential_process = " + command)
+        if more is None:
+            left.append(profile)
+        else:
+            config = more
+    return (config if len(left) < len(processes) else None), left
 
 
 def insert(text: bytes, profile: bytes, line: bytes) -> bytes | None:

@@ -1,7 +1,7 @@
 """What makes Python, Node and `bash -c` load our shims: added to what the user has, never instead.
 
     PYTHONPATH         our folder, then the user's
-    NODE_OPTIONS       the user's, then --require of our file
+    NODE_OPTIONS       the user's, then --require of our file (node_preload.py)
     BASH_ENV           our file, which reads the user's first: AUTHSOME_BASH_ENV
 
 The shims themselves lie in `shims/`.
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import os
 
+from . import node_preload
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PYTHON, _NODE, _BASH = "python", os.path.join("node", "live.cjs"), os.path.join("bash", "live.bash")
+_PYTHON, _BASH = "python", os.path.join("bash", "live.bash")
 USERS_BASH_ENV = "AUTHSOME_BASH_ENV"
 
 
@@ -35,7 +37,8 @@ def additions(present: Mapping[bytes, bytes], folder: str) -> dict[str, bytes]:
     if os.pathsep.encode() not in ours:  # which no PYTHONPATH can hold
         # An empty one is as none: with a separator before it, it would be the current folder.
         made["PYTHONPATH"] = os.pathsep.encode().join(filter(None, (ours, present.get(b"PYTHONPATH"))))
-    made["NODE_OPTIONS"] = b" ".join(filter(None, (present.get(b"NODE_OPTIONS"), _require(folder))))
+    if option := node_preload.option(present, folder):
+        made["NODE_OPTIONS"] = b" ".join(filter(None, (present.get(b"NODE_OPTIONS"), option)))
     if users := present.get(b"BASH_ENV"):
         made[USERS_BASH_ENV] = users
     made["BASH_ENV"] = os.fsencode(os.path.join(folder, _BASH))
@@ -53,14 +56,11 @@ def without(name: bytes, value: bytes, present: Mapping[bytes, bytes], folder: s
             return None
         return value.removeprefix(ours + os.pathsep.encode())
     if name == b"NODE_OPTIONS":
-        ours = _require(folder)
-        return None if value == ours else value.removesuffix(b" " + ours)
+        for option in node_preload.options(present, folder):
+            if value == option:
+                return None
+            value = value.removesuffix(b" " + option)
+        return value
     if name == b"BASH_ENV" and value == os.fsencode(os.path.join(folder, _BASH)):
         return present.get(USERS_BASH_ENV.encode())
     return None if name == USERS_BASH_ENV.encode() else value
-
-
-def _require(folder: str) -> bytes:
-    """Node splits at blanks outside of double quotes, in which a backslash quotes the next character."""
-    path = os.fsencode(os.path.join(folder, _NODE))
-    return b'--require="' + path.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

@@ -6,6 +6,8 @@
 <home>/providers/<name>.json  registered definitions
 <home>/locks/<vault>.<id>     held while that connection is renewed
 <home>/lock                   held while vaults or keys are made, changed or removed
+
+One file lies beside it, which is no secret: deliver/node_preload.py tells why.
 """
 
 from __future__ import annotations

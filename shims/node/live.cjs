@@ -8,7 +8,7 @@
 // refuse a Proxy, and console.log shows that it is one.
 //
 // A variable is replaced only while it holds a value that this run delivered. Whatever goes wrong here, the
-// values stay as they are.
+// values stay as they are. Nothing here is newer than Node 8: one that could not parse it would end.
 'use strict';
 
 try {
@@ -43,7 +43,7 @@ try {
       const text = read();
       seen = found;
       refresh(text);
-    } catch {} // no right to read files (--permission), no descriptor left, …
+    } catch (_) {} // no right to read files (--permission), no descriptor left, …
   };
 
   const read = () => {
@@ -105,8 +105,8 @@ try {
     });
     setInterval(look, INTERVAL_MS).unref();
   }
-} catch {} // not a Node that we know
+} catch (_) {} // not a Node that we know
 
 try {
   delete require.cache[__filename]; // as if it had not been
-} catch {}
+} catch (_) {}

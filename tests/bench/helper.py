@@ -45,7 +45,7 @@ def make_run(folder: str, number: int) -> tuple[list[str], dict[str, str]]:
     ]
     document = json.dumps({"version": 1, "connections": connections})
     ram.replace_file(os.path.join(folder, "connections"), document.encode())
-    line = helpers.command("git-credential", connections[:1]).decode()
+    line = helpers.command("git-credential", connections[:1], "default").decode()
     return ["sh", "-c", f"{line} get"], {"AUTHSOME_RUN": folder}
 
 

@@ -2,8 +2,11 @@
 
     python tests/bench/live_node.py [ROUNDS]
 
-The commands take turns, round after round, so that a slow moment of the machine hits all of them; printed are
-medians. Further Nodes: their paths in AUTHSOME_TEST_NODES, separated by colons.
+The commands take turns, round after round, so that a slow moment of the machine hits all of them;
+printed are medians. `cpu` is processor time, user and system, which other programs on the machine change
+least; `empty` is that of a Node that preloads an empty file, beside a bare one. Further Nodes: their
+paths in AUTHSOME_TEST_NODES, separated by colons. In Node 18 nearly all of it is the first
+require('fs'), which most programs ask for as well.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import NamedTuple
 
 from authsome_env.deliver.live import Live
 
@@ -30,15 +34,39 @@ console.log(best);
 COMMAND_US = "TIMEFORMAT=%U; time for ((i = 0; i < 50000; i++)) do :; done"
 
 
-def starts(rounds: int, rows: dict[str, tuple[list[str], dict[str, str]]]) -> dict[str, float]:
-    """Median milliseconds of each command."""
-    taken: dict[str, list[float]] = {name: [] for name in rows}
+class Took(NamedTuple):
+    """Medians, in milliseconds."""
+
+    wall: float
+    cpu: float
+
+
+def starts(rounds: int, rows: dict[str, tuple[list[str], dict[str, str]]]) -> dict[str, Took]:
+    """By command. Each round begins with another one, so that none always comes after the same."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
+    names = list(rows)
     for _ in range(rounds):
-        for name, (command, environ) in rows.items():
+        names.append(names.pop(0))
+        for name in names:
+            command, environ = rows[name]
             begin = time.perf_counter()
-            subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=True)
-            taken[name].append((time.perf_counter() - begin) * 1000)
-    return {name: statistics.median(each) for name, each in taken.items()}
+            process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            assert process.returncode == 0, command
+            spent = time.perf_counter() - begin
+            taken[name].append((spent * 1000, (usage.ru_utime + usage.ru_stime) * 1000))
+    return {name: Took(*map(statistics.median, zip(*each, strict=True))) for name, each in taken.items()}
+
+
+def line(name: str, took: dict[str, Took], looks: list[float], unit: str = "") -> None:
+    bare, live = took["bare"], took["live"]
+    print(
+        f"{name:<10}{bare.wall:>9.1f}{live.wall:>7.1f}{live.wall / bare.wall:>7.2f}"
+        f"{bare.cpu:>10.1f}{live.cpu:>7.1f}{live.cpu / bare.cpu:>7.2f}"
+        f"{took.get('empty', bare).cpu / bare.cpu:>7.2f}{looks[0]:>12.0f}{looks[1]:>7.0f}{unit}",
+        flush=True,
+    )
 
 
 def main(rounds: int) -> None:
@@ -50,18 +78,21 @@ def main(rounds: int) -> None:
         bare = {**base, "TOKEN": "tok-1", "AUTHSOME_RUN": folder}
         shims = {
             **bare,
-            "NODE_OPTIONS": f"--require={SHIMS}/node/live.cjs",
+            "NODE_OPTIONS": f"--require {SHIMS}/node/live.cjs",
             "BASH_ENV": f"{SHIMS}/bash/live.bash",
         }
-        print(f"{'':<12}{'start ms':>10}{'live':>8}{'ratio':>7}   {'lookup ns':>10}{'live':>8}")
+        with open(f"{folder}/empty.cjs", "w", encoding="ascii"):
+            empty = {**bare, "NODE_OPTIONS": f"--require {folder}/empty.cjs"}
+        print(f"{'':<10}{'wall ms':>9}{'live':>7}{'ratio':>7}{'cpu ms':>10}{'live':>7}{'ratio':>7}", end="")
+        print(f"{'empty':>7}{'lookup ns':>12}{'live':>7}")
         for node in ["node", *filter(None, os.environ.get("AUTHSOME_TEST_NODES", "").split(":"))]:
-            took = starts(rounds, {"bare": ([node, "-e", "0"], bare), "live": ([node, "-e", "0"], shims)})
+            command = [node, f"{folder}/empty.cjs"]
+            took = starts(
+                rounds, {"bare": (command, bare), "empty": (command, empty), "live": (command, shims)}
+            )
             version = subprocess.check_output([node, "--version"], text=True).strip()
             looks = [float(subprocess.check_output([node, "-e", LOOKUP], env=each)) for each in (bare, shims)]
-            print(
-                f"{version:<12}{took['bare']:>10.1f}{took['live']:>8.1f}{took['live'] / took['bare']:>7.2f}"
-                f"   {looks[0]:>10.0f}{looks[1]:>8.0f}"
-            )
+            line(version, took, looks)
         took = starts(rounds * 5, {"bare": (["bash", "-c", ":"], bare), "live": (["bash", "-c", ":"], shims)})
         loops = []
         for environ in (bare, shims):
@@ -69,10 +100,7 @@ def main(rounds: int) -> None:
                 ["bash", "-c", COMMAND_US], env=environ, stderr=subprocess.PIPE, text=True, check=True
             )
             loops.append(float(done.stderr) / 50_000 * 1e9)
-        print(
-            f"{'bash':<12}{took['bare']:>10.2f}{took['live']:>8.2f}{took['live'] / took['bare']:>7.2f}"
-            f"   {loops[0]:>10.0f}{loops[1]:>8.0f}   (a command)"
-        )
+        line("bash", took, loops, "   (a command)")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import os
 import random
@@ -26,8 +25,10 @@ REVEALING |= {"git-credential", "docker-credential", "aws-credentials"}
 _LETTERS = string.ascii_letters + string.digits
 _SHAPES = {"openai": ("sk-", 40), "anthropic": ("sk-ant-", 48), "groq": ("gsk_", 44)}
 
-# Every secret of this session. Whatever one test leaks, the search of a later one may find too.
-_drawn: list[bytes] = []
+# Every form of every secret of this session, by its beginning. Whatever one test leaks, the search of a later
+# one may find too. There are thousands, so what is searched is cut up once, and not gone through for each.
+_BEGINNING = 8
+_drawn: dict[bytes, set[bytes]] = {}
 
 
 class Authsome:
@@ -110,11 +111,13 @@ class Authsome:
                     yield file.read().strip() or b"an empty key file"
 
 
-def holds_secret(data: bytes) -> bool:
-    return any(form in data for secret in _drawn for form in _forms(secret))
+def holds_secret(data: bytes | bytearray) -> bool:
+    data = bytes(data)  # whose pieces can be told apart by a set
+    pieces = {data[at : at + _BEGINNING] for at in range(len(data))}
+    found = [form for piece in pieces & _drawn.keys() for form in _drawn[piece]]
+    return any(form in data for form in found)
 
 
-@functools.cache
 def _forms(secret: bytes) -> set[bytes]:
     forms = {secret, secret.hex().encode(), secret.hex().upper().encode()}
     forms.add(urllib.parse.quote_from_bytes(secret, safe="").encode())
@@ -153,7 +156,9 @@ def secret():
 
 
 def remember(value: bytes) -> bytes:
-    _drawn.append(value)
+    for form in _forms(value):
+        assert len(form) >= _BEGINNING, "too short to be looked for"
+        _drawn.setdefault(form[:_BEGINNING], set()).add(form)
     return value
 
 

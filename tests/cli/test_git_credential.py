@@ -70,6 +70,11 @@ def test_without_a_default_nothing_is_guessed(authsome, forge, ask):
     told, said, code = ask()
     assert (told, code) == ({}, 3)
     assert "acme:b, acme:c" in said
+    for name in ("b", "c"):
+        typed = f"git config --global credential.https://{HOST}.username {name}"
+        assert f"for acme:{name}: {typed} (or https://{name}@{HOST}/… as the URL)" in said
+    assert f"git config --global credential.https://{HOST}.useHttpPath true" in said
+    assert said.count("\n") == 1
 
 
 def test_a_dead_token_is_no_answer(forge, ask):
@@ -163,11 +168,17 @@ def test_only_the_connections_that_were_named(forge, ask):
 
 def test_once_its_run_is_over_a_configuration_serves_the_same_connection_from_the_vault(forge, authsome):
     families = {name: forge.login(name, force=False) for name in ("home", "work")}
-    line = helpers.command("git-credential", [{"id": forge.record("work")[0].id}]).decode()
+    line = helpers.command("git-credential", [{"id": forge.record("work")[0].id}], "default").decode()
     done = subprocess.run(
         ["sh", "-c", f"{line} get"],
         input=f"protocol=https\nhost={HOST}\n\n".encode(),
-        env=authsome.environment({"AUTHSOME_RUN": "/dev/shm/authsome-gone", "PYTHONPATH": "/nonexistent"}),
+        env=authsome.environment(
+            {
+                "AUTHSOME_RUN": "/dev/shm/authsome-gone",
+                "PYTHONPATH": "/nonexistent",
+                "AUTHSOME_VAULT": "another",
+            }
+        ),
         capture_output=True,
         check=True,
     )
@@ -196,6 +207,23 @@ def test_it_is_in_no_help_and_no_completion(authsome):
     for name in os.listdir(os.path.join(BUNDLE, "..", "..", "completions")):
         with open(os.path.join(BUNDLE, "..", "..", "completions", name), encoding="utf-8") as file:
             assert "git-credential" not in file.read()
+
+
+@pytest.mark.parametrize(
+    ("verb", "next_step"),
+    [
+        ("git-credential", "    git config --global credential.helper authsome\n"),
+        ("docker-credential", '    {"credHelpers": {"ghcr.io": "authsome"}}\n'),
+        ("aws-credentials", "    credential_process = authsome aws-credentials aws:prod\n"),
+    ],
+)
+def test_their_help_ends_with_what_to_configure(authsome, verb, next_step):
+    done = authsome(verb, "--help", check=True)
+    assert done.stderr == b""
+    last = done.stdout.decode().rpartition("\n\n")[2]
+    assert next_step in last
+    assert done.stdout == authsome("--help", verb, check=True).stdout
+    assert authsome(verb, "--nonsense").returncode == 2
 
 
 # The programs that git and docker look for on PATH

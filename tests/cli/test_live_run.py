@@ -14,7 +14,7 @@ import pytest
 from cli.live import wait_for
 from cli.program import remember
 
-from authsome_env.deliver import ram
+from authsome_env.deliver import live_environment, ram
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -203,12 +203,16 @@ def test_a_new_login_reaches_a_live_program_though_nothing_expires(authsome, liv
     run.end()
 
 
-@pytest.mark.parametrize("name", ["live", "connections", "additions", "ask", ""])
-def test_what_somebody_removes_is_made_again(connect, live, name):
+@pytest.mark.parametrize("name", ["live", "connections", "additions", "aws-config", "ask", ""])
+def test_what_somebody_removes_is_made_again(authsome, connect, live, name):
     """At its next look, in 30 s; whatever it hears makes it look."""
     connect(600)
     connect.login(check=True)
-    run = live("--live")
+    key = {"access_key_id": "AKIA" + "A" * 16, "secret_access_key": "s" * 40}
+    authsome("login", "aws", "--stdin", input=json.dumps(key).encode(), check=True)
+    run = live("--live", "-p", "acme", "--map", "KEY_ID=aws#access_key_id")
+    wanted = {"live", "connections", "additions", "aws-config", "ask", "record"}
+    assert wanted <= set(os.listdir(run.folder))
     subprocess.run(["rm", "-r", os.path.join(run.folder, name).rstrip("/")], check=True)
 
     def is_whole():
@@ -218,7 +222,7 @@ def test_what_somebody_removes_is_made_again(connect, live, name):
         except OSError:
             return []
 
-    wait_for(lambda: {"live", "connections", "additions", "ask", "record"} <= set(is_whole()))
+    wait_for(lambda: wanted <= set(is_whole()))
     assert newest(run)
     run.end()
 
@@ -276,13 +280,14 @@ def test_what_cannot_be_renewed_is_a_notice(authsome, live, made_up_key):
 # The environment
 
 
-def test_live_adds_to_what_the_user_has(connect, program):
+def test_live_adds_to_what_the_user_has(connect, program, tmp_path):
     connect(600)
     connect.login(check=True)
     env = {"PYTHONPATH": "/mine:", "NODE_OPTIONS": "--no-warnings", "BASH_ENV": "/mine.sh"}
-    it = program("--live", env=env)
+    own = {"HOME": os.path.dirname(live_environment.shims()), "XDG_DATA_HOME": str(tmp_path)}
+    it = program("--live", env={**env, **own})
     assert re.fullmatch(f"/.*{SHIMS}:/mine:", it.environ["PYTHONPATH"])
-    assert re.fullmatch('--no-warnings --require="/.*/shims/node/live.cjs"', it.environ["NODE_OPTIONS"])
+    assert it.environ["NODE_OPTIONS"] == f"--no-warnings --require {tmp_path}/authsome-live/node-1.cjs"
     assert it.environ["BASH_ENV"].endswith("/shims/bash/live.bash")
     assert it.environ["AUTHSOME_BASH_ENV"] == "/mine.sh"
     it.close()
@@ -417,7 +422,13 @@ def test_token_inside_needs_no_vault_and_knows_no_other_connection(authsome, con
     it.close()
 
 
-API = "import authsome_env, sys; print(authsome_env.get_access_token(*sys.argv[1:]))"
+API = """
+import authsome_env, sys
+print(authsome_env.get_access_token(*sys.argv[1:]))
+import httpx2
+sent = next(authsome_env.httpx_auth(*sys.argv[1:]).sync_auth_flow(httpx2.Request("GET", "https://api.example/")))
+print(sent.headers["Authorization"])
+"""
 
 
 def test_the_python_api_inside_needs_no_vault_either(authsome, connect, live, tmp_path):
@@ -428,9 +439,10 @@ def test_the_python_api_inside_needs_no_vault_either(authsome, connect, live, tm
         run = live("-p", "acme", command=("sh", "-c", script, "sh", API), stdout=said, stderr=said)
         run.process.wait(60)
         said.seek(0)
-        token, *rest = said.read().split("\n", 1)
+        token, header, rest = said.read().split("\n", 2)
     assert server.account(remember(token.encode()).decode()) == "alice"
-    assert "ConnectionNotFound: this run has no openai; it has acme:default" in rest[0]
+    assert header == f"Bearer {token}"
+    assert "ConnectionNotFound: this run has no openai; it has acme:default" in rest
 
 
 def test_token_inside_of_a_dead_one_says_what_to_type(authsome, connect, program):

@@ -136,10 +136,10 @@ while len(seen) < 3:
 
 def test_files_are_gone_when_the_command_is_though_its_output_waits(authsome, live, made_up_key):
     authsome("login", "openai", "--stdin", input=made_up_key(), check=True)
-    command = ("sh", "-c", "head -c 900000 /dev/zero; echo $OPENAI_API_KEY; exit 5")
-    run = live(
-        "--mask", "--deliver", "dotenv", "--on-expiry", "restart", command=command, stdout=subprocess.PIPE
-    )
+    command = ("sh", "-c", "read word; head -c 900000 /dev/zero; echo $OPENAI_API_KEY; exit 5")
+    how = ("--mask", "--deliver", "dotenv", "--on-expiry", "restart")
+    run = live(*how, command=command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    run.process.stdin.close()
     wait_for(lambda: not os.path.exists(run.folder))
     assert run.process.poll() is None
     assert len(run.process.stdout.read()) == 900_001

@@ -26,7 +26,7 @@ client = None
 for line in sys.stdin:
     os.environ.update(json.loads(line))
     try:
-        client = client or boto3.client("sts")
+        client = client or boto3.Session(profile_name=(sys.argv[1:] or [None])[0]).client("sts")
         print(client.get_caller_identity()["UserId"], flush=True)
     except Exception as error:
         print(type(error).__name__, flush=True)
@@ -51,7 +51,7 @@ def start(aws, tmp_path):
     """`start(run, by_env=True)`: a long-lived program in that run; call it for who it was this time."""
     started = []
 
-    def begin(run, *, by_env=False, inherited=None):
+    def begin(run, *, by_env=False, inherited=None, profile=None):
         environ = {
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
@@ -60,15 +60,12 @@ def start(aws, tmp_path):
             "AWS_DEFAULT_REGION": "eu-central-1",
             **(inherited or {}),
         }
-        raw = {name.encode(): value.encode() for name, value in environ.items()}
-        added = helpers.additions(raw, run.connections, run.path)
-        environ |= {name: value.decode() for name, value in added.items()} | run.environ
         if by_env:
-            fields = run.connections[0]["fields"]
-            environ["AWS_ACCESS_KEY_ID"] = fields["access_key_id"]
-            environ["AWS_SECRET_ACCESS_KEY"] = fields["secret_access_key"]
-            environ["AWS_SESSION_TOKEN"] = fields["session_token"]
-        line = [sys.executable, "-W", "ignore", "-c", CLIENT]
+            environ |= variables(run.connections[0]["fields"])
+        raw = {name.encode(): value.encode() for name, value in environ.items()}
+        added = helpers.additions(raw, run.connections, run.path, "default").environ
+        environ |= {name: value.decode() for name, value in added.items()} | run.environ
+        line = [sys.executable, "-W", "ignore", "-c", CLIENT, *filter(None, (profile,))]
         process = subprocess.Popen(
             line, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -86,6 +83,11 @@ def start(aws, tmp_path):
         process.stdin.close()
         assert process.wait(TIMEOUT_S) == 0
         process.stdout.close()
+
+
+def variables(fields):
+    names = ("access_key_id", "secret_access_key", "session_token")
+    return {f"AWS_{name.upper()}": fields[name] for name in names}
 
 
 def soon(seconds):
@@ -147,13 +149,7 @@ def test_a_key_in_the_environment_with_an_end_is_looked_at_there_again(aws, make
     key["expires_at"] = soon(500)
     call = start(make_run(key), by_env=True)
     assert call() == aws.key[0]
-    fields = aws.rotate()
-    changed = {
-        "AWS_ACCESS_KEY_ID": fields["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": fields["secret_access_key"],
-        "AWS_SESSION_TOKEN": fields["session_token"],
-    }
-    assert call(**changed) == aws.key[0]
+    assert call(**variables(aws.rotate())) == aws.key[0]
     # The end itself is a variable like the others: it must change along with them.
     assert call(AWS_CREDENTIAL_EXPIRATION="2001-01-01T00:00:00Z") != aws.key[0]
 
@@ -175,9 +171,29 @@ def test_the_users_own_profile_is_kept_and_a_login_of_its_own_wins(aws, make_run
     assert start(run, inherited={"AWS_PROFILE": "new"})() == aws.key[0]
     # A profile with a process of its own is left alone.
     config.write_text("[default]\ncredential_process = /bin/false\n")
-    added = helpers.plan({b"HOME": str(tmp_path).encode()}, run.connections, run.path)
+    added = helpers.plan({b"HOME": str(tmp_path).encode()}, run.connections, run.path, "default")
     assert (added.environ, added.files) == ({}, {})
     assert config.read_text() == "[default]\ncredential_process = /bin/false\n"
+
+
+def test_the_end_of_a_key_that_was_there_before_does_not_make_botocore_fail(aws, make_run, key, start):
+    past = {"AWS_CREDENTIAL_EXPIRATION": "2001-01-01T00:00:00Z"}
+    assert start(make_run(key), by_env=True, inherited=past)() == aws.key[0]
+    # The check can fail.
+    assert start(make_run(), inherited={**past, **variables(key["fields"])})() == "RuntimeError"
+
+
+def test_two_accounts_by_their_profiles(aws, make_run, key, start):
+    """Also where the environment holds a key: who names a profile means it."""
+    old = key["fields"]
+    key["fields"] = aws.rotate()
+    run = make_run(connection(provider="aws", name="home", fields=old), key)
+    assert start(run, profile="prod")() == aws.key[0]
+    assert start(run, profile="home")() == "ClientError"
+    assert start(run, by_env=True, profile="prod")() == aws.key[0]
+    assert start(run, inherited={"AWS_PROFILE": "prod"})() == aws.key[0]
+    assert [key_id for key_id, _ in aws.asked] == [aws.key[0], old["access_key_id"], aws.key[0], aws.key[0]]
+    assert start(run)() == "NoCredentialsError"  # neither of the two is meant by who names none
 
 
 def test_what_fails_is_said_by_the_sdk(aws, make_run, key, start):

@@ -189,9 +189,15 @@ def read_dotenv(file):
 
 
 def read_files(folder):
-    """The same. Who was too slow for the set that it has opened sees that a file is gone."""
+    """The same. Who was too slow for the set that it has opened sees that a file is gone; or, on a busy
+    machine, that the set is, once it has followed the link.
+    """
     while True:
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            assert os.path.islink(folder)
+            continue
         found = {}
         try:
             for name in names:

@@ -59,11 +59,12 @@ class Client:
         )
         if done.returncode:
             raise Failed(done.stdout.strip())
-        assert done.stderr == ""
+        self.said = done.stderr
         return done.stdout
 
     def get(self, server):
         said = json.loads(self("get", server))
+        assert self.said == ""
         assert set(said) == {"ServerURL", "Username", "Secret"}
         assert said["ServerURL"] == server
         return said["Username"], said["Secret"]
@@ -146,8 +147,13 @@ def test_list_store_and_erase(make_run, client):
     listed = {"ghcr.io": "x-acme", "https://index.docker.io/v1/": "x-acme"}
     assert json.loads(ask("list")) == listed
     assert json.loads(ask("list", "unused")) == listed
-    assert ask("store", json.dumps({"ServerURL": "ghcr.io", "Username": "me", "Secret": "mine"})) == ""
+    own = {"ServerURL": "ghcr.io", "Username": "me", "Secret": token()}
+    with pytest.raises(Failed, match=r"^a login of docker's own is not kept here \(authsome login [^\n]*\)$"):
+        ask("store", json.dumps(own))
     assert ask("erase", "ghcr.io") == ""
+    assert ask.said == "authsome: acme:work stays logged in (authsome logout acme -c work)\n"
+    assert ask("erase", "other.example") == ""
+    assert ask.said == ""
     assert ask.get("ghcr.io")[1] == mine["fields"]["access_token"]
     assert ask("version").startswith("docker-credential-authsome ")
 
@@ -224,6 +230,42 @@ def images(tmp_path):
     server.server_close()
 
 
+def of_client(images, folder, tmp_path, run):
+    """The environment of a client whose configuration names our helper."""
+    (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {images.host: "authsome"}}))
+    return {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "DOCKER_CONFIG": str(tmp_path),
+        "REGISTRY_AUTH_FILE": str(tmp_path / "config.json"),
+        "SSL_CERT_FILE": str(tmp_path / "server.pem"),
+        **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+        **run.environ,
+    }
+
+
+@pytest.mark.parametrize("name", ["docker", "skopeo"])
+def test_login_and_logout_of_a_real_client(need, make_run, folder, images, tmp_path, name):
+    program = need(name)
+    mine = registry("work", images.host)
+    environ = of_client(images, folder, tmp_path, make_run(mine))
+    before = (tmp_path / "config.json").read_bytes()
+    images.wanted = ("me", token())
+
+    def client(*words, **how):
+        line = [program, *words, images.host]
+        return subprocess.run(line, env=environ, capture_output=True, timeout=TIMEOUT_S, check=False, **how)
+
+    done = client("login", "-u", "me", "--password-stdin", input=images.wanted[1].encode())
+    assert done.returncode == 1
+    assert b"a login of docker's own is not kept here (authsome login PROVIDER" in done.stderr
+    assert images.wanted[1].encode() not in done.stdout + done.stderr
+    assert (tmp_path / "config.json").read_bytes() == before
+    done = client("logout")
+    assert done.returncode == 0
+    assert b"acme:work stays logged in (authsome logout acme -c work)" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -236,15 +278,7 @@ def test_a_real_client_before_and_after_a_refresh(need, make_run, folder, images
     program = need(words[0])
     mine = registry("work", images.host)
     run = make_run(mine)
-    (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {images.host: "authsome"}}))
-    environ = {
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "HOME": str(tmp_path),
-        "DOCKER_CONFIG": str(tmp_path),
-        "REGISTRY_AUTH_FILE": str(tmp_path / "config.json"),
-        **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
-        **run.environ,
-    }
+    environ = of_client(images, folder, tmp_path, run)
 
     def look():
         line = [program, *(word.format(images.host) for word in words[1:])]

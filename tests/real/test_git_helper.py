@@ -74,7 +74,7 @@ def person(git, tmp_path, server):
         environ = {"GIT_SSL_CAINFO": server.certificate, **(inherited or {})}
         if run is not None:
             raw = {name.encode(): value.encode() for name, value in environ.items()}
-            added = helpers.additions(raw, run.connections, run.path)
+            added = helpers.additions(raw, run.connections, run.path, "default").environ
             environ |= {name: value.decode() for name, value in added.items()} | run.environ
         return Person(git, tmp_path, environ)
 
@@ -168,7 +168,10 @@ def test_two_accounts_on_one_host_by_path_and_by_user_name(server, make_run, per
         someone.run("clone", "-q", url(server, each, each["account"]), each["name"] + "-label")
     # A repository that is of neither name: nothing is guessed, and it is said how to choose.
     said = someone.run("clone", "-q", f"{server.url}/other/tool.git", fails=True)
-    assert f"git config --global credential.{server.url}/other.username alice" in said
+    for name in ("alice", "bob"):
+        typed = f"git config --global credential.{server.url}/other.username {name}"
+        assert f"for acme:{name}: {typed} (or https://{name}@{server.host}/… as the URL)" in said
+    assert "useHttpPath" not in said  # which the run has set
     assert len([line for line in said.splitlines() if line.startswith("authsome: ")]) == 1
 
     # Which then works: the server knows alice, though this repository is not hers.

@@ -398,6 +398,20 @@ def test_ways_to_start_a_program(node, live_folder, tmp_path):
     assert newest in done.stdout
 
 
+def test_where_node_may_read_nothing_more_than_the_shim_the_value_stays(node, live_folder):
+    environ = {**live_folder.environ, "TOKEN": live_folder.token}
+    newest = live_folder.refresh()
+    flags = "['--permission', '--experimental-permission']"
+    known = f"{flags}.find((flag) => process.allowedNodeEnvironmentFlags.has(flag))"
+    flag = run(node, f"console.log({known} || '')", environ).strip()
+    if not flag:
+        pytest.skip("this Node has no permission model")
+    environ["NODE_OPTIONS"] = f"--no-warnings --require {SHIM}"
+    for allowed, value in ((SHIM, environ["TOKEN"]), ("*", newest)):
+        said = run(node, "console.log(process.env.TOKEN)", environ, flag, f"--allow-fs-read={allowed}")
+        assert said == f"{value}\n"
+
+
 def test_npm_scripts_see_it(need, live_folder, tmp_path):
     old = live_folder.token
     newest = live_folder.refresh()

@@ -158,6 +158,8 @@ time.sleep(0.3)
         ready(run, "second")
         assert not lives(child)
         assert lives(second)
+        os.kill(run.pid, signal.SIGKILL)
+        os.kill(second, signal.SIGKILL)
 
 
 def test_grandchildren_stay_when_it_ends_by_itself(fifo):

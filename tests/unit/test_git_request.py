@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -93,8 +95,14 @@ def test_choice(connections, user, path, meant):
 def test_what_the_hint_says_to_type_is_a_choice(connections, user, path, meant):
     with pytest.raises(NoDefault) as error:
         git_request.choose(request(username=user, path=path), connections)
-    name = error.value.hint.rpartition(" ")[2]
-    assert git_request.choose(request(username=name, path=path), connections) in connections
+    typed = re.findall(r"for (\S+): git config --global credential\.\S+\.username (\S+)", error.value.hint)
+    assert typed
+    for reference, name in typed:
+        chosen = git_request.choose(request(username=name, path=path), connections)
+        assert chosen.reference == reference
+    urls = re.findall(r"\(or (\S+)… as the URL\)", error.value.hint)
+    assert [unquote(urlsplit(url).username) for url in urls] == [name for _, name in typed]
+    assert ("useHttpPath true" in error.value.hint) == ("/" not in path)
 
 
 @pytest.mark.parametrize(

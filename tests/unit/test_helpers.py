@@ -19,7 +19,7 @@ FOLDER = "/dev/shm/authsome-0/run"
 
 def plan(*connections, **inherited):
     raw = {name.encode(): value.encode() for name, value in inherited.items()}
-    return helpers.plan(raw, connections, FOLDER)
+    return helpers.plan(raw, connections, FOLDER, "team")
 
 
 def entries(environ):
@@ -44,7 +44,7 @@ def test_git_forgets_other_helpers_and_asks_us_for_each_host():
     ]
     words = shlex.split(added[1][1][1:])
     assert words[0] == sys.executable
-    assert words[-3:] == ["git-credential", "--only", mine["id"]]
+    assert words[-5:] == ["git-credential", "--vault", "team", "--only", mine["id"]]
     assert os.path.isfile(words[3])
 
 
@@ -91,7 +91,7 @@ MADE_BY = """
 import sys
 sys.path.append(sys.argv[1])
 from authsome_env.deliver import helpers
-print(helpers.command("git-credential", [{"id": "a"}]).decode())
+print(helpers.command("git-credential", [{"id": "a"}], "it's").decode())
 """
 
 
@@ -114,13 +114,46 @@ def test_aws_gets_a_configuration_and_no_secret(tmp_path):
     (content,) = found.files.values()
     assert content.startswith(b"[default]\ncredential_process = ")
     assert b"secret" not in content.replace(b"aws-credentials", b"")
-    ending = plan(connection(fields=KEY, expires_at=1764.5), HOME=str(tmp_path)).environ
-    assert ending["AWS_CREDENTIAL_EXPIRATION"] == b"1970-01-01T00:29:24Z"
-
-
-def test_two_access_keys_are_no_choice_and_half_a_one_is_none():
-    assert plan(connection(fields=KEY), connection(fields=KEY)).environ == {}
     assert plan(connection(fields={"access_key_id": "AKIA"})).environ == {}
+
+
+def test_the_end_of_a_key_is_told_where_that_key_is():
+    def end(expires_at, **inherited):
+        found = plan(connection(fields=KEY, expires_at=expires_at), **inherited).environ
+        return found.get("AWS_CREDENTIAL_EXPIRATION")
+
+    assert end(1764.5, AWS_ACCESS_KEY_ID="AKIA") == b"1970-01-01T00:29:24Z"
+    assert end(1764.5, AWS_ACCESS_KEY_ID="of another") is None
+    assert end(1764.5) is None  # a file has it, which is read anew, or the process
+    assert end(None, AWS_ACCESS_KEY_ID="AKIA") is None
+    # That of a key which was there before makes botocore fail once it is past; an empty one it passes over.
+    before = {"AWS_CREDENTIAL_EXPIRATION": "2001-01-01T00:00:00Z"}
+    assert end(None, AWS_ACCESS_KEY_ID="AKIA", **before) == b""
+    assert end(None, AWS_ACCESS_KEY_ID="of another", **before) is None
+
+
+def test_each_of_several_access_keys_has_a_profile_of_its_name(tmp_path):
+    keys = [connection(provider="aws", name=name, fields=KEY) for name in ("default", "work", "home")]
+    keys.append(connection(provider="store", name="home", fields=KEY))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[profile work]\nregion = a\n[profile kept]\nrole_arn = x\n")
+    found = plan(*keys, HOME=str(tmp_path), AWS_ACCESS_KEY_ID="of the environment")
+    assert found.warnings == []
+    text = found.files["aws-config"].decode()
+    for profile, key in zip(
+        ("default", "profile work", "profile aws:home", "profile store:home"), keys, strict=True
+    ):
+        assert f"[{profile}]\ncredential_process = " in text
+        line = text.partition(f"[{profile}]\n")[2].partition("\n")[0]
+        assert line.endswith(f"--only {key['id']}")
+    assert "\nregion = a\n[profile kept]\nrole_arn = x\n" in text
+    # One with a login of its own keeps it, and that is said.
+    (tmp_path / ".aws" / "credentials").write_text("[work]\naws_access_key_id = own\n")
+    found = plan(*keys, HOME=str(tmp_path))
+    (warning,) = found.warnings
+    assert "for profile work, which has a login of its own" in warning
+    assert keys[1]["id"] not in found.files["aws-config"].decode()
+    assert keys[2]["id"] in found.files["aws-config"].decode()
 
 
 LINE = b"credential_process = x"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from real.run_folder import connection
+from real.run_folder import TIMEOUT_S, connection
 
 from authsome_env.app import inside
 from authsome_env.errors import AuthsomeError, ConnectionNotFound
@@ -240,6 +240,26 @@ def test_nobody_is_waited_for_where_nobody_hears(run, clock, tmp_path):
     assert os.read(reader, 100) == b""
     os.close(reader)
     assert clock.waits == 0
+
+
+def test_one_that_is_about_to_end_is_waited_for(run, clock):
+    """A token of five seconds, of which a fetch may need one."""
+    run.connections[0]["expires_at"] = clock.at + inside.SOON_S + 0.5
+    run.write()
+    run.listen()
+    clock.sleep = lambda _: run.answered.wait(TIMEOUT_S)
+    how = {"now": clock.now, "sleep": clock.sleep}
+    assert inside.fresh(run.environ, told(run)[0], **how).generation == 1
+    clock.at += 1
+    assert inside.fresh(run.environ, told(run)[0], **how).generation == 2
+    assert len(run.asked) == 1
+
+
+def test_one_that_is_about_to_end_is_given_where_there_is_no_other(run, clock):
+    run.connections[0]["expires_at"] = clock.at + 1
+    run.write()
+    assert inside.fresh(run.environ, told(run)[0], now=clock.now, sleep=clock.sleep).generation == 1
+    assert clock.waits == 0  # nobody hears
 
 
 def test_a_fifo_that_is_full_is_as_good_as_heard(run, clock):

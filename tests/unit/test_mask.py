@@ -65,7 +65,11 @@ HARD = "p@ss/w\"ord+\\ 100%\tü='(~)!*".encode()
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("secret", [made_up(), made_up(41), made_up(42), made_up(90), HARD + made_up(12)])
+@pytest.mark.parametrize(
+    "secret",
+    [made_up(), made_up(41), made_up(42), made_up(90), HARD + made_up(12)],
+    ids=["usual", "41", "42", "90", "hard"],  # the same in every process that the tests run in
+)
 def test_every_form_is_masked_however_it_is_cut(form, secret):
     text = FORMS[form](secret)
     whole = b"before " + text + b" after\n"
