@@ -107,6 +107,8 @@ def test_as_process_1_values_are_kept_fresh_too(authsome, connect, need, deliver
 import os, signal, time
 def value():
     if "ACME_TOKEN_FILE" in os.environ: return open(os.environ["ACME_TOKEN_FILE"]).read()
+    if "AUTHSOME_ENV_FILE" in os.environ:
+        return open(os.environ["AUTHSOME_ENV_FILE"]).read().partition("ACME_TOKEN='")[2].partition("'")[0]
     return os.environ["ACME_TOKEN"]
 seen = []
 while len(seen) < 2:
