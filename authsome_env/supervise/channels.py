@@ -6,9 +6,9 @@ import os
 import select
 import sys
 
+from .descriptors import close_all_but
 from .pipes import above
 from .ready import wait_for
-from .session import close_all_but
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ def open_ones() -> set[int]:
     return {each for each in found if _is_open(each)}
 
 
-def close(numbers: Iterable[int]) -> None:
-    for number in numbers:
+def close_all_but(*kept: int) -> None:
+    for number in open_ones().difference(kept):
         try:
             os.close(number)
         except OSError:
-            pass
+            pass  # it is closed all the same
 
 
 def let_go(numbers: Iterable[int]) -> None:

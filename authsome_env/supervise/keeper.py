@@ -19,6 +19,7 @@ import sys
 from authsome_env.packed import pack, unpack
 
 from . import process, sigchld
+from .descriptors import close_all_but
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,16 +159,7 @@ def _keep_only(channel: int, watched: int | None) -> None:
         os.dup2(watched, COMMAND)
         os.set_inheritable(COMMAND, True)  # dup2 leaves it as it is if it is that number already
         kept.append(COMMAND)
-    try:
-        found = [int(name) for name in os.listdir("/dev/fd")]  # a limit may be lower than what is open
-    except OSError:
-        found = list(range(os.sysconf("SC_OPEN_MAX")))
-    for descriptor in found:
-        if descriptor not in kept:
-            try:
-                os.close(descriptor)
-            except OSError:
-                pass
+    close_all_but(*kept)
 
 
 def _told_pid(channel: _socket.socket) -> int | None:

@@ -98,7 +98,7 @@ def _stand(channel: int, parent: int) -> NoReturn:
             call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() == parent:
             os.chdir("/")
-            descriptors.close(descriptors.open_ones() - {channel})
+            descriptors.close_all_but(channel)
             ours = _socket.socket(fileno=channel)
             ours.send(_READY)
             while asked := ours.recv(_AT_ONCE):

@@ -20,6 +20,7 @@ import sys
 import termios
 
 from . import process
+from .descriptors import close_all_but
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -188,19 +189,6 @@ def _second(command: int, until: int) -> int:
         os.read(until, 1)
     finally:
         os._exit(0)
-
-
-def close_all_but(*kept: int) -> None:
-    try:
-        found = [int(name) for name in os.listdir("/dev/fd")]  # a limit may be lower than what is open
-    except OSError:
-        found = list(range(os.sysconf("SC_OPEN_MAX")))
-    for descriptor in found:
-        if descriptor not in kept:
-            try:
-                os.close(descriptor)
-            except OSError:
-                pass
 
 
 class _Cloner:
