@@ -66,7 +66,7 @@ def httpx_auth(provider: str, *, connection: str | None = None, vault: str | Non
     and requests raise, as `get_access_token`.
     """
     if vault is None and os.environ.get(VARIABLE):
-        from .httpx_auth import VaultAuth
+        from .vault_auth import VaultAuth
 
         reference = Reference(check_provider_name(provider), connection)
         registry = Registry(Home(os.environ).providers)
@@ -107,7 +107,7 @@ class Vault:
 
     def httpx_auth(self, provider: str, *, connection: str | None = None) -> httpx2.Auth:
         """See the function of that name."""
-        from .httpx_auth import VaultAuth
+        from .vault_auth import VaultAuth
 
         carried = Carried(self._workspace.registry(), provider)
         bound = connection

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 import authsome_env
+from authsome_env import api
 from authsome_env.app.workspace import Workspace
 from authsome_env.errors import (
     ConnectionNotFound,
@@ -131,6 +132,12 @@ def test_importing_the_package_loads_nothing_else(run_python):
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError):
         _ = authsome_env.nothing
+
+
+def test_a_call_leaves_the_package_as_it_was(vault):
+    """A module that is loaded becomes an attribute of the package, over what had its name."""
+    vault.httpx_auth("stripe")
+    assert authsome_env.httpx_auth is api.httpx_auth
 
 
 def carried(auth):

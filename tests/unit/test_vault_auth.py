@@ -6,7 +6,7 @@ import anyio
 import httpx2
 import pytest
 
-from authsome_env.httpx_auth import VaultAuth
+from authsome_env.vault_auth import VaultAuth
 
 URL = "https://api.example/"
 

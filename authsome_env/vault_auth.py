@@ -1,4 +1,7 @@
-"""Requests of httpx2 that always carry a fresh token."""
+"""Requests of httpx2 that always carry a fresh token: what `authsome_env.httpx_auth` makes.
+
+Not of that name: a module that is loaded takes the place of whatever had its name in the package.
+"""
 
 from __future__ import annotations
 
