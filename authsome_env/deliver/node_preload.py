@@ -80,10 +80,10 @@ def _keep(copy: str, content: bytes) -> bool:
                 if file.read() == content:
                     return True
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            _make_folder(os.path.dirname(copy))
         draft = f"{copy}.{os.getpid()}"
         try:
-            with open(draft, "xb") as file:
+            with open(draft, "xb", opener=_for_all_to_read) as file:
                 file.write(content)
             os.replace(draft, copy)
         except OSError:
@@ -93,6 +93,21 @@ def _keep(copy: str, content: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+# Nobody else may write to what every Node loads, whatever the umask is.
+
+
+def _make_folder(path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        return
+
+
+def _for_all_to_read(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o644)
 
 
 def _require(path: str) -> bytes:

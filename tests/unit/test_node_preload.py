@@ -71,6 +71,16 @@ def test_the_copy_lies_where_data_belongs(installed, tmp_path):
     assert os.listdir(elsewhere / "authsome-live") == ["node-1.cjs"]
 
 
+def test_no_other_user_can_write_to_what_every_node_loads(installed):
+    before = os.umask(0)
+    try:
+        installed.option()
+    finally:
+        os.umask(before)
+    for path in (installed.copy, installed.copy.parent):
+        assert not path.stat().st_mode & 0o022
+
+
 def test_a_newer_shim_takes_its_place_in_one_step(installed):
     installed.option()
     reader = installed.copy.open()
