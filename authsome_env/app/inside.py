@@ -56,7 +56,7 @@ def check_not_over(environ: Mapping[str, str]) -> None:
     if environ.get(VARIABLE) and folder_of(environ) is None:
         raise ConnectionNotFound(
             f"the run that {VARIABLE} names is over, or its folder is not ours",
-            f"start it again with `authsome run`, or ask the vault: env -u {VARIABLE} authsome …",
+            f"start it again with `authsome run`, or ask the vault: unset {VARIABLE}",
         )
 
 

@@ -45,8 +45,11 @@ def served(
     vault: str | None = None,
     only: Collection[str] = (),
 ) -> Served:
+    """Raises ConnectionNotFound after the run, unless `only` says whose: the vault may mean somebody else."""
     if inside.folder_of(environ) is not None:
         return Inside(environ, now=now, sleep=sleep, only=only)
+    if not only:
+        inside.check_not_over(environ)
     from .workspace import Workspace
 
     return Outside(Workspace(environ, now=now, vault=vault, no_input=True), only=only)

@@ -75,12 +75,14 @@ def perform(arguments: Sequence[str], invocation: Invocation) -> int:
         words = light.words(arguments, given, options)
         if not words or words[0] not in PROGRAMS:
             verb = next((each for each in arguments if each in PROGRAMS), None)
-            if verb is not None and "--help" in arguments:
+            if verb is None:
+                raise UsageError(f"not a line of {', '.join(PROGRAMS)}")
+            if not {"--help", "-h"}.isdisjoint(arguments):
                 from .program_help import PAGES
 
                 invocation.data(PAGES[verb])
                 return 0
-            raise UsageError(f"not a line of {', '.join(PROGRAMS)}")
+            raise UsageError(f"not a line of {verb}", f"authsome {verb} --help")
         invocation.apply(given)
         answer: Callable[[Asked], int] = _load(words[0])
         return answer(Asked(invocation, words[1:], options.only))

@@ -187,6 +187,22 @@ def test_once_its_run_is_over_a_configuration_serves_the_same_connection_from_th
 
 
 @pytest.mark.parametrize(
+    "words", [("git-credential", "get"), ("docker-credential", "get"), ("aws-credentials", "acme")]
+)
+def test_once_its_run_is_over_a_configuration_of_the_user_gets_no_other_account(forge, authsome, words):
+    """The run may have had another one than the default."""
+    forge.login()
+    asked = {"git-credential": f"protocol=https\nhost={HOST}\n\n", "docker-credential": "ghcr.io"}
+    question = asked.get(words[0], "").encode()
+    done = authsome(*words, input=question, env={"AUTHSOME_RUN": "/dev/shm/authsome-gone"})
+    said = done.stdout if words[0] == "docker-credential" else done.stderr
+    assert done.stdout in (b"", said)
+    assert done.returncode != 0
+    assert b"the run that AUTHSOME_RUN names is over" in said
+    assert said.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
     "raw", [b"nonsense\n\n", b"=x\n\n", b"host=a\0b\n\n", b"host=a\r\n\r\n", b"\xff\xfe\n", b"x" * (1 << 20)]
 )
 def test_malformed_input_is_one_line_that_repeats_nothing(authsome, raw):
@@ -223,7 +239,10 @@ def test_their_help_ends_with_what_to_configure(authsome, verb, next_step):
     last = done.stdout.decode().rpartition("\n\n")[2]
     assert next_step in last
     assert done.stdout == authsome("--help", verb, check=True).stdout
-    assert authsome(verb, "--nonsense").returncode == 2
+    assert done.stdout == authsome(verb, "-h", check=True).stdout
+    wrong = authsome(verb, "--nonsense")
+    assert wrong.returncode == 2
+    assert f"(authsome {verb} --help)" in wrong.stderr.decode()
 
 
 # The programs that git and docker look for on PATH
