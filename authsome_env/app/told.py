@@ -107,8 +107,14 @@ class Told:
 
     def check_usable(self, now: float) -> None:
         """Raises CredentialUnusable."""
-        status = self.status if self.status in ("expired", "invalid") else "expired"
-        if status == self.status or self.past(now):
+        dead = self.status in ("expired", "invalid")
+        if not dead and self.renewable and self.past(now):  # else a keeper would have renewed it, or said so
+            raise CredentialUnusable(
+                f"{self.reference} is expired, and this run has no keeper any more to renew it",
+                "start it again with `authsome run`",
+            )
+        if dead or self.past(now):
+            status = self.status if dead else "expired"
             raise CredentialUnusable(
                 f"{self.reference} is {status}", f"authsome login {self.provider} -c {self.name}"
             )

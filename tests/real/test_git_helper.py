@@ -145,7 +145,9 @@ def test_a_token_that_has_expired_while_the_machine_slept_is_renewed_before_git_
     run = make_run(mine)
     someone = person(run)
     said = someone.run("clone", "-q", url(server, mine), "one", fails=True)
-    assert "acme:work is expired (authsome login acme -c work)" in said
+    assert (
+        "acme:work is expired, and this run has no keeper any more to renew it (start it again with" in said
+    )
 
     def renew(each):
         renewer(server)(each)

@@ -13,7 +13,7 @@ import pytest
 from real.run_folder import TIMEOUT_S, connection
 
 from authsome_env.app import inside
-from authsome_env.errors import AuthsomeError, ConnectionNotFound
+from authsome_env.errors import AuthsomeError, ConnectionNotFound, CredentialUnusable
 from authsome_env.model import Reference
 
 
@@ -260,6 +260,23 @@ def test_one_that_is_about_to_end_is_given_where_there_is_no_other(run, clock):
     run.write()
     assert inside.fresh(run.environ, told(run)[0], now=clock.now, sleep=clock.sleep).generation == 1
     assert clock.waits == 0  # nobody hears
+
+
+def test_where_no_keeper_is_left_a_login_is_not_what_helps(run, clock):
+    """It would say of a dead token that it is dead, and would hear of the login."""
+    how = {"now": clock.now, "sleep": clock.sleep}
+    mend = "start it again with `authsome run`"
+    for changes, hint in (
+        ({}, mend),
+        ({"renewable": False}, "authsome login acme -c work"),
+        ({"status": "expired", "fields": {}}, "authsome login acme -c work"),
+    ):
+        run.connections[0].update(expires_at=clock.at - 1, **changes)
+        run.write()
+        with pytest.raises(CredentialUnusable) as error:
+            inside.fresh(run.environ, told(run)[0], **how)
+        assert ("no keeper" in error.value.message) == (hint == mend)
+        assert error.value.hint == hint
 
 
 def test_a_fifo_that_is_full_is_as_good_as_heard(run, clock):
