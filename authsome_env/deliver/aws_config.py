@@ -99,9 +99,9 @@ def _section(line: bytes) -> bytes | None:
 
 
 def _path(inherited: Mapping[bytes, bytes], variable: bytes, usual: bytes) -> bytes:
-    home = inherited.get(b"HOME", b"")
     path = inherited.get(variable) or usual
-    return os.path.join(home, path[2:]) if path.startswith(b"~/") else path
+    home = inherited.get(b"HOME")
+    return os.path.join(home, path[2:]) if home and path.startswith(b"~/") else os.path.expanduser(path)
 
 
 def _read(path: bytes) -> bytes | None:

@@ -117,6 +117,14 @@ def test_aws_gets_a_configuration_and_no_secret(tmp_path):
     assert plan(connection(fields={"access_key_id": "AKIA"})).environ == {}
 
 
+def test_without_a_home_the_current_folder_is_none(tmp_path, monkeypatch):
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[profile somebody]\ncredential_process = theirs\n")
+    monkeypatch.chdir(tmp_path)
+    (content,) = plan(connection(fields=KEY)).files.values()
+    assert b"theirs" not in content
+
+
 def test_the_end_of_a_key_is_told_where_that_key_is():
     def end(expires_at, **inherited):
         found = plan(connection(fields=KEY, expires_at=expires_at), **inherited).environ
