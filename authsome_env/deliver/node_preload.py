@@ -74,13 +74,17 @@ def _copy(present: Mapping[bytes, bytes]) -> str:
 
 def _keep(copy: str, content: bytes) -> bool:
     """Have `content` there, for Nodes that read it at this moment too; False if that cannot be had."""
+    folder = os.path.dirname(copy)
     try:
+        _make_folder(folder)
+        if not _is_ours_alone(os.stat(folder)):
+            return False
         try:
             with open(copy, "rb") as file:
-                if file.read() == content:
+                if file.read() == content and _is_ours_alone(os.fstat(file.fileno())):
                     return True
         except FileNotFoundError:
-            _make_folder(os.path.dirname(copy))
+            pass
         draft = f"{copy}.{os.getpid()}"
         try:
             with open(draft, "xb", opener=_for_all_to_read) as file:
@@ -95,15 +99,20 @@ def _keep(copy: str, content: bytes) -> bool:
     return True
 
 
-# Nobody else may write to what every Node loads, whatever the umask is.
+# Nobody else may write to what every Node loads, whatever the umask is, and whoever made it.
+
+
+def _is_ours_alone(found: os.stat_result) -> bool:
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
 
 
 def _make_folder(path: str) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    try:
-        os.mkdir(path, 0o755)
-    except FileExistsError:
-        return
+    if not os.path.isdir(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            os.mkdir(path, 0o755)
+        except FileExistsError:
+            return
 
 
 def _for_all_to_read(path: str, flags: int) -> int:

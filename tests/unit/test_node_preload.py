@@ -81,6 +81,21 @@ def test_no_other_user_can_write_to_what_every_node_loads(installed):
         assert not path.stat().st_mode & 0o022
 
 
+def test_what_another_user_could_write_to_is_not_loaded(installed):
+    installed.option()
+    installed.copy.chmod(0o666)
+    assert installed.option() == require(installed.copy)
+    assert installed.copy.stat().st_mode & 0o777 == 0o644
+    if os.geteuid() == 0:
+        os.chown(installed.copy, 65534, 65534)
+        assert installed.option() == require(installed.copy)
+        assert installed.copy.stat().st_uid == 0
+    installed.copy.parent.chmod(0o777)
+    assert installed.option() == require(installed.file)
+    installed.copy.unlink()
+    assert installed.option() == require(installed.file)
+
+
 def test_a_newer_shim_takes_its_place_in_one_step(installed):
     installed.option()
     reader = installed.copy.open()
