@@ -33,7 +33,7 @@ def answer(asked: Asked) -> int:
 
 
 def _answer(asked: Asked) -> bytes:
-    action = asked.words[0] if len(asked.words) == 1 else ""
+    action = " ".join(asked.words)
     if action == "version":
         return f"docker-credential-authsome (authsome-env) {authsome_env.__version__}\n".encode()
     if action == "list":
