@@ -36,6 +36,8 @@ RUN |= {
     "--live",
     "--no-helpers",
     "--on-expiry",
+    "--grace",
+    "--mask",
     "--min-ttl",
     "--strict",
     "--explain",
