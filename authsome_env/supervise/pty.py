@@ -2,7 +2,8 @@
 
     outer     the caller's: raw while we are in its foreground, so that every key is a byte which the inner
               one turns into a line, an echo, a signal
-    inner     the command's: modes and size of the outer one at the start, its own from then on
+    inner     the command's: modes and size of the outer one at the start; of the modes its own, once it has
+              changed them
 
 With a session of its own the inner one is the controlling terminal of the command. Without (shared), the
 outer one is that, and others use it too: then it stays as it is, until the command makes the inner one raw,
@@ -105,6 +106,10 @@ class Terminal:
     def _make_raw(self) -> None:
         try:
             self._before = termios.tcgetattr(self.outer)
+            if termios.tcgetattr(self.master) == self._at_start:
+                # In the background they may have been those of a shell that reads its own line.
+                _set(self.master, self._before)
+                self._at_start = termios.tcgetattr(self.master)
             raw = termios.tcgetattr(self.outer)
             raw[_IN] &= ~_COOKED
             raw[_OUT] &= ~termios.OPOST

@@ -128,6 +128,21 @@ def test_in_the_background_it_writes_and_stops_when_it_reads(bash, secret):
     assert modes(bash) == before
 
 
+def test_begun_in_the_background_it_has_the_modes_of_the_foreground(bash):
+    """Not those that the line editor of a shell has set while it began."""
+    bash.sendline("stty -icanon -icrnl")
+    bash.expect_exact(PROMPT)
+    bash.sendline(masked("sh", "-c", 'echo begun; read a; echo "got $a"') + " &")
+    bash.expect_exact("begun")
+    bash.sendline("stty icanon icrnl")
+    bash.expect_exact(PROMPT)
+    bash.sendline("fg")
+    bash.expect_exact("read a")
+    bash.send("word\r")
+    bash.expect_exact("got word\r\n")
+    bash.expect_exact(PROMPT)
+
+
 def test_nothing_is_kept_while_it_is_stopped(bash, secret):
     """The beginning of a secret, and no pause before the stop."""
     bash.sendline(masked("sh", "-c", 'printf "%.5s" "$S0"; kill -STOP $$; echo over'))
