@@ -43,8 +43,12 @@ def relay(given: Signal) -> None:
         pass
 
 
-def stop_as(number: int) -> None:
-    """Ourselves, so that our caller sees it; until somebody continues us, which may have happened already."""
+def stop_as(number: int, *, whole_group: bool = False) -> None:
+    """Ourselves, so that our caller sees it; until somebody continues us, which may have happened already.
+
+    `whole_group`: the command is in another one than we are. What stops it by its terminal would have come to
+    all of ours without us, such as a script that waits for us. Not so STOP, which no terminal sends.
+    """
     if number == signal.SIGSTOP:
         if not signals.is_pending(signal.SIGCONT):
             os.kill(os.getpid(), number)
@@ -54,7 +58,7 @@ def stop_as(number: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     # A CONT takes back what has not stopped us yet. So what comes from here on does; what came before is
     # seen.
-    os.kill(os.getpid(), number)
+    os.kill(0 if whole_group else os.getpid(), number)
     if signals.is_pending(signal.SIGCONT):
         signals.take(number)
     else:

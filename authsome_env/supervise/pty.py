@@ -56,8 +56,8 @@ class Terminal:
         self._mirrored: Modes | None = None
         """Of the inner one, when the outer one got the same."""
         self._pending = b""
-        self.typed: set[int] = set()
-        """Signals that the inner one has made of keys."""
+        self.typed: list[tuple[int, int]] = []
+        """Signals that the inner one has made of keys, and the process groups that it had in front then."""
         self.is_hung_up = False
         try:
             termios.tcsetattr(self.slave, termios.TCSANOW, termios.tcgetattr(self.outer))
@@ -202,7 +202,7 @@ class Terminal:
             except OSError:
                 pass
             if self._pending:
-                self.typed |= self._signals_of(self._pending)
+                self.typed += self._signals_of(self._pending)
             else:
                 self.is_hung_up = not _is_there(self.outer)  # else it is not ours any more (EIO as well)
         if self._pending and (readable or writable):
@@ -213,19 +213,22 @@ class Terminal:
             except OSError:
                 self._pending = b""
 
-    def _signals_of(self, keys: bytes) -> set[int]:
+    def _signals_of(self, keys: bytes) -> list[tuple[int, int]]:
         if self._is_shared:
-            return set()  # the outer one makes them, of keys that do not get here
+            return []  # the outer one makes them, of keys that do not get here
         try:
             modes = termios.tcgetattr(self.master)
-        except termios.error:
-            return set()
+            group = os.tcgetpgrp(self.master)
+        except (OSError, termios.error):
+            return []
         if not modes[_LOCAL] & termios.ISIG:
-            return set()
+            return []
         characters = modes[_CHARACTERS]
-        return {
-            number for place, number in _SIGNALS if characters[place] != b"\0" and characters[place] in keys
-        }
+        return [
+            (number, group)
+            for place, number in _SIGNALS
+            if characters[place] != b"\0" and characters[place] in keys
+        ]
 
     @property
     def is_closed(self) -> bool:

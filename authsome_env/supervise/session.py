@@ -31,11 +31,14 @@ else:
 
 _CLONE_PARENT = 0x8000
 _CLONE = {
-    **dict.fromkeys(("aarch64", "riscv64", "loongarch64"), 220),
-    **dict.fromkeys(("armv7l", "i686", "ppc64le"), 120),
-    "x86_64": 56,
+    **dict.fromkeys(("aarch64", "armv8l", "riscv64", "loongarch64"), 220),
+    "ppc64le": 120,
+    **dict.fromkeys(("x86_64", "i686"), 56),
 }
-"""The number of clone(2), whose first argument is the flags on these."""
+"""The number of clone(2), whose first argument is the flags on these, for programs of 64 bits.
+
+`armv8l` and `i686` is what setarch(8) has them named.
+"""
 _ANSWER_S = 2.0
 
 _FORWARD, _BACKWARD, _LEAVE, _HANG_UP = b"f", b"b", b"l", b"h"

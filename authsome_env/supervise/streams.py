@@ -103,10 +103,16 @@ class Streams:
         return readers, writers
 
     def typed(self) -> set[int]:
-        """Signals that the command has got by keys since this was asked last, and that we have not."""
+        """Signals that the command has got by keys since this was asked last, and that we have not.
+
+        Without us all of our group would have got them, such as a script that waits for us: so they do.
+        """
         if self._terminal is None:
             return set()
-        found, self._terminal.typed = self._terminal.typed, set()
+        typed, self._terminal.typed = self._terminal.typed, []
+        found = {number for number, group in typed if group == self._group}
+        for number in found:
+            os.killpg(0, number)
         return found
 
     def deadline(self) -> float | None:

@@ -348,7 +348,7 @@ class Supervisor:
                 relay(self._given)
             case Act("stop", number):
                 if self._streams.suspend(number):
-                    stop_as(number)
+                    stop_as(number, whole_group=self._streams.own_session)
             case Act("clear"):
                 self._clear()
             case Act("kill"):

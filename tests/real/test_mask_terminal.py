@@ -128,6 +128,45 @@ def test_in_the_background_it_writes_and_stops_when_it_reads(bash, secret):
     assert modes(bash) == before
 
 
+def test_a_script_around_it_stops_and_is_interrupted_with_it(bash):
+    """They are one process group, to which the keys of its terminal are sent."""
+    program = shlex.quote(masked("sh", "-c", "echo begun; exec cat") + "; echo next")
+    bash.sendline(f"sh -c {program}")
+    bash.expect_exact("begun")
+    bash.sendcontrol("z")
+    bash.expect_exact("Stopped")
+    bash.expect_exact(PROMPT)
+    bash.sendline("fg")
+    bash.expect_exact("begun")
+    bash.sendline("word")
+    bash.expect_exact("word")
+    bash.sendcontrol("c")
+    assert bash.expect_exact(["next", PROMPT]) == 1
+    bash.sendline("echo rc=$?")
+    bash.expect_exact("rc=130")
+
+
+def test_a_job_in_it_is_interrupted_alone(bash):
+    """One of a shell that is masked: it has a process group of its own."""
+    inner = shlex.join(["env", "PS1=inner> ", "bash", "--norc", "--noprofile", "--noediting", "-i"])
+    bash.sendline(f"sh -c {shlex.quote(f'{shlex.join(MASK_RUN)} {inner}; echo next')}")
+    bash.expect_exact("inner> ")
+    bash.sendline("echo begun; sleep 1000")
+    bash.expect_exact("begun")
+    bash.sendcontrol("c")
+    bash.expect_exact("inner> ")
+    bash.sendline("exit")
+    bash.expect_exact("next")
+    bash.expect_exact(PROMPT)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="setarch has another name for it")
+def test_a_machine_by_its_older_name(bash, need):
+    bash.sendline(f"{need('setarch')} i686 {masked('uname', '-m')}")
+    bash.expect_exact("i686")
+    bash.expect_exact(PROMPT)
+
+
 def test_begun_in_the_background_it_has_the_modes_of_the_foreground(bash):
     """Not those that the line editor of a shell has set while it began."""
     bash.sendline("stty -icanon -icrnl")
