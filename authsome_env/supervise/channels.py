@@ -88,6 +88,10 @@ class Channels:
     def is_done(self) -> bool:
         return all(each.is_done() for each in self._all)
 
+    def lost(self) -> int:
+        """Why there was no space for some of it: an errno, or 0."""
+        return max((each.lost for each in self._all), default=0)
+
     def pump(self) -> None:
         while not self.is_done():
             deadline = self.deadline()

@@ -8,6 +8,7 @@ terminals are opened once more, which gives us a description of our own.
 from __future__ import annotations
 
 import _socket
+import errno
 import fcntl
 import os
 import select
@@ -30,6 +31,7 @@ _F_SETPIPE_SZ, _F_GETPIPE_SZ = 1031, 1032
 _TERMINAL_HOLDS = 1 << 17
 _FLUSHED = 8
 _PAGE, _FEW = 4096, 256
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FIRST_FREE = 3
 """0 to 2 may be closed, and must stay so: nothing of ours may come to lie there."""
 
@@ -139,6 +141,8 @@ class Channel:
         self.mask = mask
         self.is_open = True
         """More may come."""
+        self.lost = 0
+        """Why there was no space for all of it: an errno. The command had written it, and does not know."""
         self.doubles_newlines = False
         """Where it goes, a carriage return is put before each newline, and was already."""
         self._is_terminal = is_terminal
@@ -243,7 +247,9 @@ class Channel:
         try:
             while self._pending and (written := self.sink.write(self._pending)):
                 self._pending = self._pending[written:]
-        except OSError:
+        except OSError as error:
+            if error.errno in _NO_SPACE:
+                self.lost = error.errno
             self.close()
         self._close_sink()
 

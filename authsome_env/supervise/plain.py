@@ -66,6 +66,9 @@ if TYPE_CHECKING:
         def is_done(self) -> bool:
             """After that: whether all of it was passed on."""
 
+        def lost(self) -> int:
+            """Before `finish`: why there was no space for some of its output, an errno; 0: there was."""
+
         def finish(self, *, keep_modes: bool = False) -> None:
             """Leave the terminal as it was, or as the command has left it. Whoever still writes may go on."""
 
@@ -117,6 +120,9 @@ class Plain:
 
     def is_done(self) -> bool:
         return True
+
+    def lost(self) -> int:
+        return 0
 
     def finish(self, *, keep_modes: bool = False) -> None:
         pass

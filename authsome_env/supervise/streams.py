@@ -201,6 +201,10 @@ class Streams:
             self._part()
         return self._is_parted and self._channels.is_done()
 
+    def lost(self) -> int:
+        """Before `finish`: why there was no space for some of its output, an errno; 0: there was."""
+        return self._channels.lost()
+
     def finish(self, *, keep_modes: bool = False) -> None:
         """The outer terminal is as it was.
 

@@ -60,6 +60,8 @@ _BORN_OF_TERMINAL = frozenset(
     (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCONT, signal.SIGWINCH, *steps.STOPPING)
 )
 _STDERR = 2
+_OUTPUT_LOST = 125
+"""Instead of 0, for a command that cannot know of it."""
 
 
 class Supervisor:
@@ -133,12 +135,15 @@ class Supervisor:
         finally:
             self.work.end()
             pass_on(self._streams, self._signals, is_asked=self._is_asked, now=self.now)
+            lost = self._streams.lost()
+            if lost:
+                self.work.say(f"not all of its output could be written: {os.strerror(lost).lower()}")
             self._streams.finish(keep_modes=self._status is not None and self._status >= 0)
             if self._sentinel is not None:
                 self._sentinel.dismiss()
         if self._failure is not None:
             raise self._failure
-        return self._status
+        return _OUTPUT_LOST if lost and self._status == 0 else self._status
 
     # What happens
 

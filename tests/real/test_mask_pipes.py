@@ -197,6 +197,8 @@ def _link(pid, name):
 def test_no_space_where_it_is_written(run):
     with open("/dev/full", "wb") as full:
         assert run("yes", stdout=full).returncode == -signal.SIGPIPE
+        assert run("echo", "lost", stdout=full).returncode == 125  # echo has ended well by then
+        assert run("sh", "-c", "echo lost; exit 3", stdout=full).returncode == 3
 
 
 def test_a_slow_reader_holds_the_command_up(start, tmp_path):
