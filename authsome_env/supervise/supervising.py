@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from . import descriptors, signals
+from . import descriptors, origin, signals
 from . import step as steps
 from .brief import Brief
 from .ends import relay, stop_as
@@ -17,7 +17,6 @@ from .harden import hide
 from .inherited import hold_stdio
 from .keeping import LONGEST_WAIT_S
 from .last_words import ENDING, pass_on
-from .modes import hand_over
 from .plain import Plain
 from .ready import wait_for
 from .sentinel import Sentinel
@@ -30,7 +29,6 @@ from .step import (
     Due,
     Exited,
     Failed,
-    HungUp,
     Renewed,
     Signalled,
     State,
@@ -56,9 +54,6 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # the same functions without the enums, whose import takes milliseconds
 
-_BORN_OF_TERMINAL = frozenset(
-    (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCONT, signal.SIGWINCH, *steps.STOPPING)
-)
 _STDERR = 2
 _OUTPUT_LOST = 125
 """Instead of 0, for a command that cannot know of it."""
@@ -94,7 +89,6 @@ class Supervisor:
         self._sentinel: Sentinel | None = None
         self._command: Command | None = None
         self._modes: Modes | None = None
-        self._is_leader = os.getsid(0) == os.getpid()
         self._environment = Entries(brief.environment, brief.delivered)
         self._given = signals.Signal(0)
         """The one that `step` is asked about."""
@@ -240,57 +234,14 @@ class Supervisor:
                 children = True
             elif each.sender != own or each.code > 0:  # our own are PIPE, and WINCH for all of our group
                 passed.append(each)
-        for given, shared in zip(passed, self._shared(passed), strict=True):
+        shares = origin.are_shared(passed, self._sentinel, self._streams, self.pid)
+        for given, shared in zip(passed, shares, strict=True):
             self._given = given
             self._is_asked |= self._command is None and given.number in ENDING
-            self._take(self._event_of(given, shared=shared))
+            self._take(origin.event_of(given, self._streams, self.pid, shared=shared))
         self._given = signals.Signal(0)
         if children:
             self._reap()
-
-    def _shared(self, found: Sequence[Signal]) -> list[bool]:
-        """Which of them have reached the command as well."""
-        if self._streams.own_session:
-            return [False for _ in found]
-        told = self._sentinel.have_come([each.number for each in found]) if self._sentinel else None
-        if self._group_apart():
-            return [False for _ in found]
-        if told is not None:
-            return told
-        # Somebody has killed the sentinel. A hang-up comes to a session's leader alone.
-        alone = {signal.SIGHUP, signal.SIGCONT} if self._is_leader else ()
-        return [
-            each.code == signals.BY_KERNEL and each.number in _BORN_OF_TERMINAL.difference(alone)
-            for each in found
-        ]
-
-    def _group_apart(self) -> int:
-        """The command's process group in our session, if it has made one of its own, as shells do; else 0.
-
-        If we were not there, that would be our caller's job.
-        """
-        try:
-            group = os.getpgid(self.pid) if self.pid else 0
-            return group if group != os.getpgrp() and group and os.getsid(self.pid) == os.getsid(0) else 0
-        except OSError:
-            return 0
-
-    def _event_of(self, given: Signal, *, shared: bool) -> Event:
-        by_kernel = given.code == signals.BY_KERNEL
-        inside = self._streams.own_session  # where its terminal tells it, or its process group is told
-        if given.number == signal.SIGHUP and by_kernel:
-            self._streams.hung_up()
-            return HungUp(shared or inside)
-        if given.number == signal.SIGWINCH:
-            self._streams.resized()
-            shared = shared or (inside and by_kernel)
-        elif given.number == signal.SIGCONT:
-            self._streams.resume()
-            shared = shared or inside
-            if group := self._group_apart():
-                hand_over(group)
-        by_command = not shared and given.code <= 0 and given.sender == self.pid != 0 != os.getppid()
-        return Signalled(given.number, shared, by_command)
 
     def _reap(self) -> None:
         """All that have ended: CHLD says that some have, not how many."""
