@@ -71,6 +71,14 @@ class Authsome:
             assert done.returncode == 0, (arguments, done.returncode, done.stderr.decode())
         return done
 
+    def by(self, warm, *arguments, env=None):
+        """As a call with `check`, in a fifth of the time: for what is on the way to what a test is about."""
+        done = warm(argv=arguments, environ=self.environment(env))
+        out, err = done["out"].encode(), done["err"].encode()
+        self.heard(arguments, out, err)
+        assert done["status"] == 0, (arguments, done)
+        return subprocess.CompletedProcess(arguments, 0, out, err)
+
     def start(self, *arguments, env=None, through=(), **how):
         """A Popen of the same command. Its standard streams are /dev/null unless `how` says otherwise."""
         how = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL) | how
@@ -162,7 +170,7 @@ def remember(value: bytes) -> bytes:
     return value
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def warm():
     """`warm(argv=…, environ=…, …)`: the program without the wait for its imports; see probes/warm.py."""
     server = subprocess.Popen(
