@@ -223,13 +223,11 @@ class Channel:
             data = b""
         if self._left is not None:
             self._left -= len(data)
-        if data and self.doubles_newlines:
-            data = data.replace(b"\r\n", b"\n")
         if data:
             self._pass_on(self.mask.feed(data))
             self._pause_at = self._now() + PAUSE_S if self.is_open and self.mask.is_waiting() else None
         else:
-            self._pending = memoryview(self.mask.end())
+            self._pending = self._as_shown(self.mask.end())
             self._close()
             self._write()
         return True
@@ -240,8 +238,12 @@ class Channel:
             self._pass_on(self.mask.pause())
 
     def _pass_on(self, out: bytes) -> None:
-        self._pending = memoryview(out)
+        self._pending = self._as_shown(out)
         self._write()
+
+    def _as_shown(self, out: bytes) -> memoryview:
+        """Not when it is read: what the mask keeps may go to a terminal that has other modes by then."""
+        return memoryview(out.replace(b"\r\n", b"\n") if self.doubles_newlines else out)
 
     def _write(self) -> None:
         try:

@@ -291,9 +291,15 @@ class Supervisor:
     # What is done
 
     def _take(self, event: Event) -> None:
-        self.state, acts = steps.step(self.state, event, self.ticks())
+        now = self.ticks()
+        self.state, acts = steps.step(self.state, event, now)
         for act in acts:
             self._do(act)
+        match event, self.state:
+            case Exited(status), State(phase="waiting", deadline=float(until)):
+                how = f"with {status}" if status > 0 else f"by signal {-status}"
+                again = f"tried again in {until - now:.0f}s"
+                self.work.say(f"started again, the command ended at once {how}; {again}")
 
     def _do(self, act: Act) -> None:
         match act:

@@ -151,7 +151,8 @@ def test_a_job_in_it_is_interrupted_alone(bash):
     inner = shlex.join(["env", "PS1=inner> ", "bash", "--norc", "--noprofile", "--noediting", "-i"])
     bash.sendline(f"sh -c {shlex.quote(f'{shlex.join(MASK_RUN)} {inner}; echo next')}")
     bash.expect_exact("inner> ")
-    bash.sendline("echo begun; sleep 1000")
+    # Said by the job, which is in front by then; a key before that would be the shell's.
+    bash.sendline("sh -c \"echo be''gun; exec sleep 1000\"")
     bash.expect_exact("begun")
     bash.sendcontrol("c")
     bash.expect_exact("inner> ")

@@ -229,6 +229,12 @@ forever()
         wait_for(lambda: len(run.children()) == 1)
         os.kill(run.pid, signal.SIGTERM)
         assert run.end() == -signal.SIGTERM
+    with open(f"{fifo}.said", encoding="utf-8") as file:
+        said = file.read().splitlines()
+    assert said[:2] == [
+        f"started again, the command ended at once with 1; tried again in {pause}s" for pause in (1, 2)
+    ]
+    assert len(said) == 3
 
 
 def test_term_while_it_is_being_replaced_ends_all(fifo):
